@@ -1,0 +1,75 @@
+"""What every test stands on: a clean environment, closed sockets, real databases and servers on demand."""
+
+from __future__ import annotations
+
+import os
+import signal
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.postgres import BIN_VARIABLE, PostgresCluster, PostgresUnavailable
+from tests.prefect_server import QUIET, PrefectServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TESTS = Path(__file__).parent
+# Rules and settings need no network at all; whatever else is tested talks to this machine only.
+WITHOUT_SOCKETS = ("config", "models")
+LOOPBACK_HOSTS = ["127.0.0.1", "::1"]
+
+# Before anything imports Prefect or reads a setting: nothing of the developer's own, and nothing told to anybody.
+for name in list(os.environ):
+    if name.startswith(("RECERT_", "PREFECT_")) and name != BIN_VARIABLE:
+        del os.environ[name]
+_prefect_home = tempfile.TemporaryDirectory(prefix="recert-prefect-home-", ignore_cleanup_errors=True)
+os.environ |= QUIET | {"PREFECT_HOME": _prefect_home.name}
+
+
+def pytest_sessionstart() -> None:
+    """Let a polite end (a cancelled build) be like Ctrl-C, so that servers and folders go with the run."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Close the sockets of each test as far as its folder allows."""
+    for item in items:
+        folder = item.path.relative_to(TESTS).parts[0]
+        item.add_marker(
+            pytest.mark.disable_socket if folder in WITHOUT_SOCKETS else pytest.mark.allow_hosts(LOOPBACK_HOSTS)
+        )
+
+
+@pytest.fixture(scope="session")
+def postgres_cluster() -> Iterator[PostgresCluster]:
+    """One PostgreSQL for the whole run, started when the first test asks for it. Never skipped."""
+    try:
+        cluster = PostgresCluster()
+    except PostgresUnavailable as error:
+        pytest.fail(str(error), pytrace=False)
+    yield cluster
+    cluster.remove()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """URL of a fresh, empty database; every test that asks runs once on SQLite and once on PostgreSQL."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'recert.db'}"
+        return
+    cluster: PostgresCluster = request.getfixturevalue("postgres_cluster")
+    url = cluster.create_database()
+    yield url
+    cluster.drop(url)
+
+
+@pytest.fixture(scope="session")
+def prefect_server() -> Iterator[PrefectServer]:
+    """One Prefect server for the whole run; who stops or kills it starts it again."""
+    # Newly made schedules are looked for each second, not every fifth.
+    server = PrefectServer(PREFECT_SERVER_SERVICES_SCHEDULER_RECENT_DEPLOYMENTS_LOOP_SECONDS="1")
+    yield server
+    server.remove()
