@@ -1,0 +1,195 @@
+"""What the organisation chooses: one table of settings, kept in the database beside the facts they rule.
+
+(What the *installation* says, before there is a database, is read by ``config.settings``.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from difflib import get_close_matches
+from typing import Any
+from urllib.parse import urlsplit
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from models.audit import record
+from models.errors import WrongInput
+from models.tables import setting, training_type
+from models.words import DateBasis
+
+AUTOMATIC = "automatic."
+LONGEST_URL = 1_000
+MOST_DAYS = 3_650
+_SWITCH = {"on": True, "off": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """The organisation's settings at one moment.
+
+    Attributes:
+        date_basis: which day of a finished assignment the next recertification is counted from.
+        upcoming_within_days: days before the Recertification Date from which a renewal counts as upcoming; 0 = never.
+        default_due_days: days from assignment to Due Date where no plan says otherwise.
+        training_url: where mail sends learners whose course has no link of its own; empty = nowhere.
+        attach_list: whether a review request carries the exact list as an attachment.
+    """
+
+    date_basis: DateBasis = DateBasis.COMPLETION
+    upcoming_within_days: int = 30
+    default_due_days: int = 30
+    training_url: str = ""
+    attach_list: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One line of the table of settings, as text."""
+
+    name: str
+    value: str
+    default: str
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """One setting: how its text is read (ValueError when it cannot be), and what it may be."""
+
+    read: Callable[[str], Any]
+    default: str
+    allowed: str
+    meaning: str
+
+
+def _days(least: int) -> Callable[[str], int]:
+    def read(value: str) -> int:
+        days = int(value)
+        if not (value.isascii() and value.isdecimal() and least <= days <= MOST_DAYS):
+            raise ValueError(value)
+        return days
+
+    return read
+
+
+def _switch(value: str) -> bool:
+    try:
+        return _SWITCH[value.lower()]
+    except KeyError:
+        raise ValueError(value) from None
+
+
+def _url(value: str) -> str:
+    parts = urlsplit(value)
+    told = parts.scheme in ("http", "https") and parts.hostname and value.isprintable() and " " not in value
+    if value and not (told and len(value) <= LONGEST_URL):
+        raise ValueError(value)
+    return value
+
+
+# One line each: a new setting is a line here and a field of Choices.
+_KNOWN: dict[str, _Known] = {
+    "date_basis": _Known(
+        DateBasis, "completion", "completion, assignment", "the next recertification is counted from this day"
+    ),
+    "upcoming_within_days": _Known(
+        _days(0), "30", f"0 to {MOST_DAYS}", "days before the Recertification Date a renewal counts as upcoming"
+    ),
+    "default_due_days": _Known(_days(1), "30", f"1 to {MOST_DAYS}", "days from assignment to Due Date"),
+    "training_url": _Known(
+        _url, "", "an http:// or https:// address, or ''", "where mail sends learners whose course has no link"
+    ),
+    "attach_list": _Known(_switch, "on", "on, off", "review requests carry the exact list as an attachment"),
+}
+
+
+def read(connection: Connection) -> Choices:
+    """Every setting, as chosen or by default."""
+    stored = _stored(connection)
+    return Choices(**{name: known.read(stored.get(name, known.default)) for name, known in _KNOWN.items()})
+
+
+def set_choice(connection: Connection, name: str, value: str, *, actor: str, at: datetime) -> None:
+    """Choose *value* for *name*; choosing what stands already is no act.
+
+    Args:
+        connection: inside ``Database.write``.
+        name: of the table, or ``automatic.<training-type>`` (automatic recertification, ``on`` or ``off``).
+        value: as text.
+        actor: who chooses.
+        at: aware instant.
+
+    Raises:
+        WrongInput: no such setting or training type, or a value it cannot have; the message names what is allowed.
+    """
+    name, value = name.strip(), value.strip()
+    if name.startswith(AUTOMATIC):
+        before, after = _set_automatic(connection, name.removeprefix(AUTOMATIC), value)
+    else:
+        before, after = _set_known(connection, name, value)
+    if before != after:
+        detail = {"before": before, "after": after}
+        record(connection, at=at, actor=actor, act="set-setting", subject=f"setting:{name}", detail=detail)
+
+
+def show(connection: Connection) -> list[Shown]:
+    """The whole table, one line per setting and per training type's switch."""
+    stored = _stored(connection)
+    lines = [
+        Shown(name, stored.get(name, known.default), known.default, f"{known.meaning} ({known.allowed})")
+        for name, known in _KNOWN.items()
+    ]
+    switches = connection.execute(
+        select(training_type.c.slug, training_type.c.automatic).order_by(training_type.c.slug)
+    )
+    meaning = "renewals are assigned by themselves when due (on, off)"
+    return lines + [Shown(AUTOMATIC + slug, _on_off(automatic), "on", meaning) for slug, automatic in switches]
+
+
+def _set_known(connection: Connection, name: str, value: str) -> tuple[str, str]:
+    known = _KNOWN.get(name)
+    if known is None:
+        raise WrongInput(f"no setting {name[:80]!r}{_nearest(name)}; see all of them: recert settings show")
+    after = _normal(name, known, value)
+    before = _stored(connection).get(name, known.default)
+    if after != before:
+        connection.execute(delete(setting).where(setting.c.name == name))
+        connection.execute(insert(setting).values(name=name, value=after))
+    return before, after
+
+
+def _normal(name: str, known: _Known, value: str) -> str:
+    """*value* in the one form that is stored."""
+    try:
+        understood = known.read(value.lower() if known.read is DateBasis else value)
+    except ValueError:
+        raise WrongInput(f"{name} cannot be {value[:80]!r}; allowed: {known.allowed}") from None
+    return _on_off(understood) if isinstance(understood, bool) else str(understood)
+
+
+def _set_automatic(connection: Connection, slug: str, value: str) -> tuple[str, str]:
+    try:
+        after = _switch(value)
+    except ValueError:
+        raise WrongInput(f"{AUTOMATIC}{slug[:80]} cannot be {value[:80]!r}; allowed: on, off") from None
+    before = connection.scalar(select(training_type.c.automatic).where(training_type.c.slug == slug))
+    if before is None:
+        slugs = ", ".join(connection.scalars(select(training_type.c.slug).order_by(training_type.c.slug)))
+        raise WrongInput(f"no training type {slug[:80]!r}; known: {slugs or 'none yet, import courses first'}")
+    connection.execute(update(training_type).where(training_type.c.slug == slug).values(automatic=after))
+    return _on_off(before), _on_off(after)
+
+
+def _stored(connection: Connection) -> dict[str, str]:
+    return {row.name: row.value for row in connection.execute(select(setting))}
+
+
+def _nearest(name: str) -> str:
+    near = get_close_matches(name, [*_KNOWN, AUTOMATIC], n=1)
+    return f" (did you mean {near[0]}?)" if near else ""
+
+
+def _on_off(switch: bool) -> str:
+    return "on" if switch else "off"

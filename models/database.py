@@ -1,0 +1,135 @@
+"""The database: one engine, and the two ways into it (`read`, `write`).
+
+SQLite has one writer, and a read that turns into a write is refused at once whatever the time-out; so whoever means
+to write begins IMMEDIATE. PostgreSQL takes the same statements.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
+
+from models.errors import DatabaseUnavailable
+
+BUSY_TIMEOUT_MS = 15_000
+
+
+def at_commit(moment: str) -> None:
+    """Do nothing, ``before`` and ``after`` each commit: here a test stops the process."""
+    del moment
+
+
+class Database:
+    """An organisation's database.
+
+    Args:
+        url: SQLAlchemy address, ``sqlite:///…`` or ``postgresql+psycopg://…``.
+        durable: False for a scratch copy that may be lost (the preview's).
+    """
+
+    def __init__(self, url: str, *, durable: bool = True) -> None:
+        self.url = make_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        if self.is_sqlite and self.url.database:
+            Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+        self.engine = _sqlite_engine(url, durable=durable) if self.is_sqlite else _postgresql_engine(url)
+
+    def __repr__(self) -> str:
+        return f"Database({self.url.render_as_string(hide_password=True)})"
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Open a transaction that only reads; always undone at the end.
+
+        Raises:
+            DatabaseUnavailable: the database did not answer (safe to retry).
+        """
+        with _told_in_one_line(), self.engine.connect() as connection:
+            yield connection
+            connection.rollback()
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Open one unit of work: committed on a clean exit, undone on any exception.
+
+        Never held open across a review, a mail or a call to Prefect.
+
+        Raises:
+            DatabaseUnavailable: the database did not answer, stayed locked, or is full (safe to retry).
+        """
+        with _told_in_one_line(), self.engine.connect() as connection:
+            connection = connection.execution_options(recert_writes=True)  # noqa: PLW2901 - the same connection, told
+            with connection.begin():
+                yield connection
+                at_commit("before")
+            at_commit("after")
+
+    @contextmanager
+    def rehearse(self) -> Iterator[Connection]:
+        """Open a unit of work that may write and is always undone.
+
+        Raises:
+            DatabaseUnavailable: as ``write``.
+        """
+        with _told_in_one_line(), self.engine.connect() as connection:
+            connection = connection.execution_options(recert_writes=True)  # noqa: PLW2901 - the same connection, told
+            try:
+                yield connection
+            finally:
+                connection.rollback()
+
+    def dispose(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+
+@contextmanager
+def _told_in_one_line() -> Iterator[None]:
+    """Turn the drivers' many ways of saying "not there" into ours; a programming error stays what it is."""
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        raise DatabaseUnavailable(f"the database does not answer: {_first_line(error)}") from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise DatabaseUnavailable(f"the connection to the database was lost: {_first_line(error)}") from error
+        raise
+
+
+def _first_line(error: DBAPIError) -> str:
+    return (str(error.orig).strip().splitlines() or [type(error.orig).__name__])[0]
+
+
+def _postgresql_engine(url: str) -> Engine:
+    return create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": 10, "application_name": "recert"})
+
+
+def _sqlite_engine(url: str, *, durable: bool) -> Engine:
+    # No pool: a connection is cheap here, and a file that was replaced under a pool would go on being read.
+    engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves
+        for pragma in (
+            "journal_mode=WAL",
+            f"synchronous={'FULL' if durable else 'OFF'}",
+            "foreign_keys=ON",
+            "temp_store=MEMORY",
+            "cache_size=-65536",
+        ):
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        options: dict[str, Any] = dict(connection.get_execution_options())
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("recert_writes") else "BEGIN")
+
+    return engine

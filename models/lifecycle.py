@@ -1,0 +1,207 @@
+"""How a rollout begins and ends: its training types, its steps, whom its plan takes out, and what its end closes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from models.addresses import address_key
+from models.errors import PlanInvalid, Refused
+from models.plan import RolloutPlan
+from models.tables import (
+    course,
+    exclusion,
+    hold,
+    learner,
+    proposal,
+    review,
+    rollout,
+    rollout_step,
+    rollout_training_type,
+    training_type,
+)
+from models.words import ALIVE, RolloutState, StepSlug, StepState
+
+
+class AlreadyRunning(Refused):
+    """Another rollout of the same training type is running."""
+
+
+def start(
+    connection: Connection,
+    plan: RolloutPlan,
+    requested_by: str,
+    steps: Iterable[tuple[StepSlug, date]],
+    *,
+    at: datetime,
+    today: date,
+    confirmed: bool = True,
+    alive: bool = True,
+) -> int:
+    """Write a new rollout with its steps; return its id.
+
+    Args:
+        connection: an open unit of work.
+        plan: checked already, also against what is stored (``resolve``).
+        requested_by: whose name stands under it.
+        steps: slug and opening day of each, in order.
+        at: this instant.
+        today: the day it starts.
+        confirmed: False while a start from Prefect's own form waits for its code.
+        alive: False for a preview, which blocks nobody.
+
+    Raises:
+        AlreadyRunning: a living rollout has one of the training types; its name is told.
+    """
+    types, _ = resolve(connection, plan)
+    if alive:
+        _refuse_second(connection, types)
+    made = connection.execute(
+        insert(rollout).values(
+            name=plan.name,
+            plan=plan.model_dump(mode="json"),
+            requested_by=requested_by,
+            state=(RolloutState.RUNNING if confirmed else RolloutState.WAITING).value,
+            started_at=at,
+            started_on=today,
+            confirmed_at=at if confirmed else None,
+        )
+    )
+    rollout_id = int(made.inserted_primary_key[0])  # type: ignore[index]  # a table with one key always has it
+    _claim_types(connection, rollout_id, types, alive=alive)
+    _write_steps(connection, rollout_id, steps)
+    return rollout_id
+
+
+def _claim_types(connection: Connection, rollout_id: int, types: Mapping[str, int], *, alive: bool) -> None:
+    rows = [{"rollout_id": rollout_id, "training_type_id": key, "alive": alive} for key in types.values()]
+    try:
+        connection.execute(insert(rollout_training_type), rows)
+    except IntegrityError:  # another start was quicker between our look and our write
+        raise AlreadyRunning(
+            "another rollout of these training types was started just now; see: recert rollout list"
+        ) from None
+
+
+def _write_steps(connection: Connection, rollout_id: int, steps: Iterable[tuple[StepSlug, date]]) -> None:
+    rows = [
+        {"rollout_id": rollout_id, "slug": slug, "position": n, "state": StepState.PENDING.value, "opens_on": day}
+        for n, (slug, day) in enumerate(steps, 1)
+    ]
+    connection.execute(insert(rollout_step), rows)
+
+
+def resolve(connection: Connection, plan: RolloutPlan) -> tuple[dict[str, int], dict[int, int]]:
+    """Return the plan's training types by slug, and its changes of course by id.
+
+    Raises:
+        PlanInvalid: a training type or a course that is not stored; the line lists those that are.
+    """
+    known = {row.slug: row.id for row in connection.execute(select(training_type.c.slug, training_type.c.id))}
+    for slug in plan.training_types:
+        if slug not in known:
+            raise PlanInvalid(
+                f"training_types: no training type {slug!r}; there are: {', '.join(sorted(known)) or 'none'}"
+            )
+    courses = {row.code: row.id for row in connection.execute(select(course.c.code, course.c.id))}
+    for code in [code for pair in plan.next_course.items() for code in pair]:
+        if code not in courses:
+            raise PlanInvalid(f"next_course: no course {code!r}; import it first, or mend the code")
+    changes = {courses[old]: courses[new] for old, new in plan.next_course.items()}
+    return {slug: known[slug] for slug in plan.training_types}, changes
+
+
+def refuse_second(connection: Connection, types: Mapping[str, int]) -> None:
+    """Check that no living rollout has one of these training types (slug → id).
+
+    Raises:
+        AlreadyRunning: one has; the line names it.
+    """
+    first = connection.execute(
+        select(rollout.c.id, rollout.c.name, training_type.c.slug)
+        .join_from(rollout_training_type, rollout, rollout.c.id == rollout_training_type.c.rollout_id)
+        .join(training_type, training_type.c.id == rollout_training_type.c.training_type_id)
+        .where(rollout_training_type.c.alive, rollout_training_type.c.training_type_id.in_(types.values()))
+        .order_by(rollout.c.id)
+    ).first()
+    if first is not None:
+        raise AlreadyRunning(
+            f"rollout {first.id} ({first.name}) is running for {first.slug}: "
+            f"wait for its end, or cancel it with: recert rollout cancel {first.id} --as EMAIL"
+        )
+
+
+def exclude_planned(connection: Connection, rollout_id: int, plan: RolloutPlan, at: datetime) -> None:
+    """Take out whom the plan excludes; read anew at each proposal, since people may be imported in between."""
+    if not plan.audience.exclude:
+        return
+    keys = [address_key(who) for who in plan.audience.exclude]
+    there = select(exclusion.c.learner_id).where(exclusion.c.rollout_id == rollout_id)
+    wanted = select(learner.c.id).where(
+        or_(learner.c.email_key.in_(keys), learner.c.employee_id.in_(plan.audience.exclude)), learner.c.id.not_in(there)
+    )
+    rows = [
+        {"rollout_id": rollout_id, "learner_id": key, "excluded_by": "plan", "excluded_at": at}
+        for key in connection.scalars(wanted)
+    ]
+    if rows:
+        connection.execute(insert(exclusion), rows)
+
+
+def finish(connection: Connection, rollout_id: int, state: RolloutState, at: datetime, reason: str = "") -> bool:
+    """Bring a living rollout to its end: steps, gates and holds end with it. False if it had ended before."""
+    living = update(rollout).where(rollout.c.id == rollout_id, rollout.c.state.in_(ALIVE))
+    if connection.execute(living.values(state=state.value, finished_at=at, reason=reason or None)).rowcount == 0:
+        return False
+    mine = rollout_training_type.c.rollout_id == rollout_id
+    connection.execute(update(rollout_training_type).where(mine).values(alive=False))
+    connection.execute(
+        update(hold).where(hold.c.rollout_id == rollout_id, hold.c.ended_at.is_(None)).values(ended_at=at)
+    )
+    if state is RolloutState.FAILED:
+        return True  # steps and gates stay as they are, for `resume`
+    open_steps = select(rollout_step.c.id).where(
+        rollout_step.c.rollout_id == rollout_id,
+        rollout_step.c.state.not_in([StepState.APPLIED.value, StepState.PASSED.value]),
+    )
+    close_reviews(connection, select(proposal.c.id).where(proposal.c.step_id.in_(open_steps)), state.value, at)
+    connection.execute(update(rollout_step).where(rollout_step.c.id.in_(open_steps)).values(state=state.value))
+    return True
+
+
+def close_reviews(connection: Connection, proposals: Select[Any], outcome: str, at: datetime) -> None:
+    """Close what is open of the reviews of *proposals*."""
+    connection.execute(
+        update(review)
+        .where(review.c.proposal_id.in_(proposals), review.c.closed_at.is_(None))
+        .values(closed_at=at, outcome=outcome)
+    )
+
+
+def reopen(connection: Connection, rollout_id: int) -> None:
+    """Bring a failed rollout back to life, where it stopped, its holds with it.
+
+    Raises:
+        AlreadyRunning: another rollout has its training types by now.
+    """
+    types = {
+        row.slug: row.id
+        for row in connection.execute(
+            select(training_type.c.slug, training_type.c.id)
+            .join(rollout_training_type, rollout_training_type.c.training_type_id == training_type.c.id)
+            .where(rollout_training_type.c.rollout_id == rollout_id)
+        )
+    }
+    refuse_second(connection, types)
+    connection.execute(
+        update(rollout)
+        .where(rollout.c.id == rollout_id)
+        .values(state=RolloutState.RUNNING.value, finished_at=None, reason=None)
+    )
+    mine = rollout_training_type.c.rollout_id == rollout_id
+    connection.execute(update(rollout_training_type).where(mine).values(alive=True))
+    connection.execute(update(hold).where(hold.c.rollout_id == rollout_id).values(ended_at=None))

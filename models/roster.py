@@ -1,0 +1,81 @@
+"""Where every certification stands: one `Select` that lists, filters and proposals are built from."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from sqlalchemy import CTE, ColumnElement, Subquery, and_, case, func, null, or_, select
+
+from models.tables import assignment, certification, course, learner, training_type
+
+
+def succession(day: date) -> CTE:
+    """Map each course to the one that is given for it on *day*, through chains of successors.
+
+    Columns ``origin_id``, ``given_id``; a course that is retired and leads nowhere has no row.
+    """
+    chain = (
+        select(
+            course.c.id.label("origin_id"), course.c.id.label("given_id"), course.c.retired_on, course.c.successor_id
+        )
+    ).cte("chain", recursive=True)
+    onward = select(chain.c.origin_id, course.c.id, course.c.retired_on, course.c.successor_id).where(
+        chain.c.retired_on <= day, course.c.id == chain.c.successor_id
+    )
+    chain = chain.union(onward)  # UNION, not UNION ALL: two courses that succeed each other end here, too
+    living = or_(chain.c.retired_on.is_(None), chain.c.retired_on > day)
+    return select(chain.c.origin_id, chain.c.given_id).where(living).cte("succession")
+
+
+def standing(day: date) -> Subquery:
+    """One row for every certification, as it stands on *day*.
+
+    Columns:
+        certification_id, learner_id, training_type_id: keys.
+        archived: whether the learner is out of circulation.
+        no_email: whether mail cannot reach them.
+        open_id, due_on, progress, assigned_on: of the open assignment; null when there is none.
+        completed_on: the newest completion ever; null when never.
+        own_on: the Recertification Date of its own, null for Never; to be read only while nothing is open.
+        recertification_on: as people see it: null while an assignment is open.
+        overridden: whether own_on was set by hand or by a rollout.
+        taken_id: the course last taken or assigned.
+        changed_to_id: the course to come where somebody changed it; null where nobody did.
+        to_come_id: the course that would be given next; null when it is retired and nothing succeeds it.
+    """
+    succeeded, opened = succession(day), assignment.alias("opened")
+    last = func.coalesce(certification.c.next_course_id, certification.c.course_id)
+    return (
+        select(*_facts(opened), succeeded.c.given_id.label("to_come_id"))
+        .join_from(certification, learner, learner.c.id == certification.c.learner_id)
+        .outerjoin(opened, and_(opened.c.certification_id == certification.c.id, opened.c.completed_on.is_(None)))
+        .outerjoin(succeeded, succeeded.c.origin_id == last)
+        .subquery("standing")
+    )
+
+
+def _facts(opened: Any) -> list[ColumnElement[Any]]:
+    own_on = func.coalesce(certification.c.override_on, certification.c.computed_on)
+    return [
+        certification.c.id.label("certification_id"),
+        certification.c.learner_id,
+        certification.c.training_type_id,
+        learner.c.archived_at.is_not(None).label("archived"),
+        learner.c.email.is_(None).label("no_email"),
+        opened.c.id.label("open_id"),
+        opened.c.due_on,
+        opened.c.progress,
+        opened.c.assigned_on,
+        certification.c.completed_on,
+        own_on.label("own_on"),
+        case((opened.c.id.is_not(None), null()), else_=own_on).label("recertification_on"),
+        certification.c.override_on.is_not(None).label("overridden"),
+        certification.c.course_id.label("taken_id"),
+        certification.c.next_course_id.label("changed_to_id"),
+    ]
+
+
+def training_type_ids(connection: Any) -> dict[str, int]:
+    """The id of each training type, by slug."""
+    return {row.slug: row.id for row in connection.execute(select(training_type.c.slug, training_type.c.id))}

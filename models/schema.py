@@ -1,0 +1,90 @@
+"""The database's schema: where it stands, and how it moves up and down."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, inspect, text
+
+from models.database import Database
+from models.errors import Refused
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+# Alembic is imported where the schema moves, not where it is only looked at: it takes 0.1 s of every command.
+MIGRATIONS = Path(__file__).parent / "migrations"
+# any one number: whoever migrates a PostgreSQL database holds it, so that two starts do not migrate at once
+MIGRATION_LOCK = 7_304_215
+
+
+class SchemaBehind(Refused):
+    """The database's schema is older than this version of Recert: run `recert db upgrade`."""
+
+
+class SchemaAhead(Refused):
+    """The database was made by a newer version of Recert: install that version, or restore a backup."""
+
+
+def current_revision(database: Database) -> str | None:
+    """The revision the database stands on; None when it is empty."""
+    with database.read() as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+        return revision
+
+
+def newest_revision() -> str:
+    """The revision this version of Recert needs."""
+    return max(_known_revisions())
+
+
+def require_current(database: Database) -> None:
+    """Refuse to work on any schema but ours.
+
+    Raises:
+        SchemaBehind: nothing there yet, or an older one.
+        SchemaAhead: one that this version does not know.
+    """
+    found = current_revision(database)
+    if found == newest_revision():
+        return
+    raise SchemaBehind if found is None or found in _known_revisions() else SchemaAhead
+
+
+def upgrade(database: Database, revision: str = "head") -> None:
+    """Move the schema up; everything or nothing.
+
+    Raises:
+        SchemaAhead: the database is newer than this version.
+    """
+    from alembic import command  # noqa: PLC0415
+
+    with database.write() as connection:
+        command.upgrade(_config(connection), revision)
+
+
+def downgrade(database: Database, revision: str) -> None:
+    """Move the schema down to *revision* (``base`` empties the database)."""
+    from alembic import command  # noqa: PLC0415
+
+    with database.write() as connection:
+        command.downgrade(_config(connection), revision)
+
+
+def _known_revisions() -> set[str]:
+    """The revisions of this version: each file's name begins with its own, counted up."""
+    return {file.name.partition("_")[0] for file in (MIGRATIONS / "versions").glob("[0-9]*_*.py")}
+
+
+def _config(connection: Connection) -> Config:
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": MIGRATION_LOCK})
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    return config

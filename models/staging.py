@@ -1,0 +1,120 @@
+"""Staging: a file's rows in a temporary table, so that what they mean is settled by statements over all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from typing import Any
+
+import psycopg
+from sqlalchemy import BigInteger, Column, Connection, Insert, Integer, MetaData, Select, Table, text
+from sqlalchemy.dialects import postgresql, sqlite
+
+from models.errors import DatabaseUnavailable
+
+BATCH_ROWS = 2_000
+# any one number: who imports into a PostgreSQL database holds it, so that two imports do not meet halfway
+IMPORT_LOCK = 7_304_217
+
+
+def staging_table(name: str, *columns: Column[Any]) -> Table:
+    """A temporary table keyed by the line of the file on which each row begins."""
+    return Table(
+        name,
+        MetaData(),
+        Column("line", Integer, primary_key=True, autoincrement=False),
+        *columns,
+        prefixes=["TEMPORARY"],
+    )
+
+
+def refused_lines() -> Table:
+    """A temporary table of line numbers alone."""
+    return staging_table("refused_line")
+
+
+@contextmanager
+def staged(connection: Connection, *tables: Table) -> Iterator[None]:
+    """Make *tables* for one import and take them away again; one import at a time.
+
+    Args:
+        connection: inside ``Database.write``, fresh: on SQLite the rows go to a file, and this can only be said
+            before its first temporary table.
+        tables: of ``staging_table``.
+    """
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("PRAGMA temp_store=FILE")
+    else:
+        connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": IMPORT_LOCK})
+    for table in tables:
+        table.create(connection)
+    yield
+    for table in tables:
+        table.drop(connection)
+
+
+def load(connection: Connection, table: Table, rows: Iterable[Sequence[Any]], columns: Sequence[str]) -> int:
+    """Stream *rows* into *table* with memory that does not grow; return how many they were.
+
+    Args:
+        connection: inside ``staged``.
+        table: one of its tables.
+        rows: values as the database knows them: text, whole numbers, days as ``YYYY-MM-DD``, None.
+        columns: the names of the values, in order.
+
+    Raises:
+        DatabaseUnavailable: the connection was lost, or there is no room left.
+    """
+    if connection.dialect.name == "sqlite":
+        return _load_by_insert(connection, table, iter(rows), columns)
+    try:
+        return _load_by_copy(connection, table, rows, columns)
+    except psycopg.OperationalError as error:
+        raise DatabaseUnavailable(f"the database does not answer: {str(error).strip().splitlines()[0]}") from error
+
+
+def settle(connection: Connection, table: Table) -> None:
+    """Let PostgreSQL count what was loaded: without it, it plans for an empty table."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f'ANALYZE "{table.name}"')
+
+
+def insert_missing(connection: Connection, table: Table, names: Sequence[str], rows: Select[Any]) -> int:
+    """Insert what *rows* finds, passing over what is there already; return how many were new."""
+    dialect: Any = sqlite if connection.dialect.name == "sqlite" else postgresql
+    statement: Insert = dialect.insert(table).from_select(list(names), rows).on_conflict_do_nothing()
+    return count(connection, statement)
+
+
+def count(connection: Connection, statement: Any) -> int:
+    """Execute an INSERT, UPDATE or DELETE and return how many rows it touched."""
+    # INSERT … SELECT answers -1 on PostgreSQL unless asked beforehand
+    return int(connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount)
+
+
+def link(name: str) -> Column[int]:
+    """A column for the key of a row elsewhere, unknown at first."""
+    return Column(name, BigInteger().with_variant(Integer, "sqlite"))
+
+
+def _load_by_insert(connection: Connection, table: Table, rows: Iterator[Sequence[Any]], columns: Sequence[str]) -> int:
+    marks = ", ".join("?" * len(columns))
+    statement = f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608 - our own names
+    loaded = 0
+    while batch := list(islice(rows, BATCH_ROWS)):
+        connection.exec_driver_sql(statement, batch)
+        loaded += len(batch)
+    return loaded
+
+
+def _load_by_copy(connection: Connection, table: Table, rows: Iterable[Sequence[Any]], columns: Sequence[str]) -> int:
+    raw = connection.connection.driver_connection
+    if not isinstance(raw, psycopg.Connection):
+        raise TypeError("rows are copied through psycopg")
+    loaded = 0
+    with raw.cursor() as cursor, cursor.copy(f"COPY {table.name} ({', '.join(columns)}) FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(row)
+            loaded += 1
+    return loaded

@@ -1,0 +1,46 @@
+"""The tables: facts only. What can be derived (a status, a count, "finished") is derived, never stored.
+
+A day ends in ``_on`` and is a date in the organisation's time zone; an instant ends in ``_at`` and is aware UTC.
+"""
+
+from models.tables.columns import BigId, Instant, metadata
+from models.tables.organisation import assignment, certification, course, learner, training_type
+from models.tables.post import app_user, audit, message, message_line, setting
+from models.tables.rollouts import (
+    approval,
+    exclusion,
+    hold,
+    proposal,
+    review,
+    review_request,
+    rollout,
+    rollout_item,
+    rollout_step,
+    rollout_training_type,
+)
+
+__all__ = [
+    "BigId",
+    "Instant",
+    "app_user",
+    "approval",
+    "assignment",
+    "audit",
+    "certification",
+    "course",
+    "exclusion",
+    "hold",
+    "learner",
+    "message",
+    "message_line",
+    "metadata",
+    "proposal",
+    "review",
+    "review_request",
+    "rollout",
+    "rollout_item",
+    "rollout_step",
+    "rollout_training_type",
+    "setting",
+    "training_type",
+]

@@ -1,0 +1,104 @@
+"""The organisation: training types, courses, learners, certifications, assignments."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    Index,
+    Integer,
+    String,
+    Table,
+    UniqueConstraint,
+    text,
+)
+
+from models.tables.columns import Instant, identity, link, metadata
+
+training_type = Table(
+    "training_type",
+    metadata,
+    identity(),
+    Column("slug", String(100), nullable=False, unique=True),
+    # the administrator's switch for automatic recertification; a rollout never writes it behind their back
+    Column("automatic", Boolean, nullable=False, server_default=text("true")),
+)
+
+course = Table(
+    "course",
+    metadata,
+    identity(),
+    Column("code", String(100), nullable=False, unique=True),
+    Column("title", String(300), nullable=False),
+    link("training_type_id", "training_type"),
+    Column("frequency_months", Integer),  # NULL = Never
+    link("successor_id", "course", null=True),
+    Column("retired_on", Date),
+    Column("link", String(1000)),
+    CheckConstraint("frequency_months >= 1", name="frequency"),
+)
+
+learner = Table(
+    "learner",
+    metadata,
+    identity(),
+    Column("email", String(320)),  # as it was written
+    Column("email_key", String(320), unique=True),  # as it is compared
+    Column("employee_id", String(100), unique=True),
+    Column("first_name", String(100), nullable=False, server_default=""),
+    Column("last_name", String(100), nullable=False, server_default=""),
+    Column("department", String(100)),
+    Column("location", String(100)),
+    Column("role", String(100)),
+    Column("manager_email", String(320)),
+    Column("language", String(35)),
+    Column("time_zone", String(64)),
+    Column("archived_at", Instant),
+    CheckConstraint("email_key IS NOT NULL OR employee_id IS NOT NULL", name="somebody"),
+)
+
+certification = Table(
+    "certification",
+    metadata,
+    identity(),
+    link("learner_id", "learner"),
+    link("training_type_id", "training_type", index=True),
+    Column("cycle", Integer, nullable=False, server_default="0"),  # the last cycle number handed out
+    link("course_id", "course", null=True),  # the course last taken or assigned
+    link("next_course_id", "course", null=True),  # the course to come where somebody changed it
+    Column("completed_on", Date),  # the newest completion
+    Column("computed_on", Date),  # anchor + frequency; NULL = Never (or never completed)
+    Column("override_on", Date),  # set by hand or by a rollout; the next completion ends it
+    Column("override_by", String(320)),
+    Column("override_at", Instant),
+    Column("override_reason", String(300)),
+    link("aligned_by", "rollout", null=True),  # the rollout whose common day stands in override_on
+    UniqueConstraint("learner_id", "training_type_id"),
+)
+
+assignment = Table(
+    "assignment",
+    metadata,
+    identity(),
+    link("certification_id", "certification"),
+    Column("cycle", Integer, nullable=False),
+    link("course_id", "course"),
+    Column("assigned_on", Date),
+    Column("due_on", Date),  # the deadline, shown only while the assignment is open
+    Column("first_due_on", Date),  # the deadline before it was first moved
+    Column("progress", Integer, nullable=False, server_default="0"),  # percent
+    Column("completed_on", Date),  # NULL = open
+    link("rollout_id", "rollout", null=True),
+    UniqueConstraint("certification_id", "cycle"),
+    CheckConstraint("progress BETWEEN 0 AND 100", name="progress"),
+    CheckConstraint("assigned_on IS NOT NULL OR completed_on IS NOT NULL", name="dated"),
+)
+Index(
+    "uq_assignment_open",
+    assignment.c.certification_id,
+    unique=True,
+    sqlite_where=assignment.c.completed_on.is_(None),
+    postgresql_where=assignment.c.completed_on.is_(None),
+)
