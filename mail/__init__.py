@@ -1,0 +1,1 @@
+"""The post: the only importer of aiosmtplib."""

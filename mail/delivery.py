@@ -1,0 +1,184 @@
+"""The delivery: letters from an outbox to a mail server, each one accounted for.
+
+One writer talks to the outbox, K lanes talk to the server. The writer marks a lane's next letters as *sending* while
+the lane is busy with its present ones, and records answers by the group, so that after a kill at most
+``2 * connections * group`` letters are uncertain.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from mail.answers import Answer
+from mail.connection import Carrier, Parcel
+from mail.lanes import Road
+
+# How long an answer may wait for its group before it is recorded, in seconds.
+RECORD_WITHIN = 1.0
+
+
+class Outbox(Protocol):
+    """What the delivery asks of the ledger. Calls block, run in a thread, and never two at a time."""
+
+    def claim(self, limit: int) -> Sequence[Parcel]:
+        """Take up to *limit* rendered letters; none means that nothing is left now."""
+
+    def mark_sending(self, keys: Sequence[int]) -> Collection[int]:
+        """Commit that these are about to be sent; return those that still may be."""
+
+    def record(self, answers: Sequence[Answer]) -> None:
+        """Commit what became of these; called once more with the same answers if it raised."""
+
+    def give_back(self, keys: Sequence[int]) -> None:
+        """Take back claimed letters that were never tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What one delivery did. ``skipped`` letters were no longer to be sent; ``trouble`` is why it stopped early."""
+
+    sent: int = 0
+    deferred: int = 0
+    failed: int = 0
+    uncertain: int = 0
+    untried: int = 0
+    skipped: int = 0
+    trouble: str | None = None
+
+
+class Delivery:
+    """The writer's desk: one delivery from the first claim to the last record.
+
+    Args:
+        outbox: where letters come from and answers go.
+        carrier: makes one connection, not yet open.
+        connections: how many lanes.
+        group: how many letters of a lane are marked at a time.
+        batch: how many letters to claim at a time.
+    """
+
+    def __init__(
+        self, outbox: Outbox, carrier: Callable[[], Carrier], connections: int, group: int, batch: int
+    ) -> None:
+        self._outbox = outbox
+        self._group = group
+        self._batch = batch
+        self._road = Road(carrier, connections, group)
+        self._pool: deque[Parcel] = deque()
+        self._again: list[int] = []
+        self._exhausted = False
+        self._counts: Counter[str] = Counter()
+
+    async def run(self) -> Delivered:
+        """Deliver; whatever ends it, answers that are known are recorded and the rest is given back."""
+        lanes = [asyncio.create_task(lane.travel()) for lane in self._road.lanes]
+        try:
+            await self._write_until_done()
+            await self._see_home(lanes)
+        finally:
+            await self._call_off(lanes)
+            await self._settle()
+        return Delivered(**self._counts, trouble=self._road.trouble)
+
+    async def _write_until_done(self) -> None:
+        road = self._road
+        road.bell.set()
+        while road.trouble is None:
+            await self._wait_for_bell()
+            await self._record()
+            if road.trouble is not None:
+                return
+            await self._mark()
+            if self._exhausted and not self._pool and not any(lane.unrecorded for lane in road.lanes):
+                return
+
+    async def _wait_for_bell(self) -> None:
+        try:
+            async with asyncio.timeout(RECORD_WITHIN):
+                await self._road.bell.wait()
+        except TimeoutError:
+            return
+        self._road.bell.clear()
+
+    async def _record(self) -> None:
+        taken, self._road.answers = self._road.answers, []
+        if not taken:
+            return
+        try:
+            await asyncio.to_thread(self._outbox.record, [answer for _, answer in taken])
+        except BaseException:
+            self._road.answers = taken + self._road.answers
+            raise
+        for lane, answer in taken:
+            lane.unrecorded -= 1
+            lane.unwritten -= 1
+            self._counts[answer.verdict] += 1
+            if answer.verdict == "untried" and answer.key not in self._road.passed:
+                self._exhausted = False
+
+    async def _mark(self) -> None:
+        """Mark the next group of each lane that has no more than its present one."""
+        wanting = [lane for lane in self._road.lanes if lane.working and lane.unrecorded <= self._group]
+        await self._fill(len(wanting) * self._group)
+        taken = [self._pool.popleft() for _ in range(min(len(self._pool), len(wanting) * self._group))]
+        if not taken:
+            return
+        try:
+            allowed = set(await asyncio.to_thread(self._outbox.mark_sending, [parcel.key for parcel in taken]))
+        except BaseException:
+            self._pool.extendleft(reversed(taken))
+            raise
+        for place, parcel in enumerate(taken):
+            if parcel.key in allowed:
+                wanting[place // self._group].hand_over(parcel)
+            else:
+                self._counts["skipped"] += 1
+                self._road.passed.add(parcel.key)
+                self._road.bell.set()
+
+    async def _fill(self, wanted: int) -> None:
+        if self._exhausted or len(self._pool) >= wanted:
+            return
+        for parcel in (claimed := await asyncio.to_thread(self._outbox.claim, self._batch)):
+            if parcel.key in self._road.passed:
+                self._again.append(parcel.key)
+            else:
+                self._pool.append(parcel)
+        # What comes round a second time in one delivery would come for ever.
+        self._exhausted = all(parcel.key in self._road.passed for parcel in claimed)
+        self._road.bell.set()
+
+    async def _see_home(self, tasks: list[asyncio.Task[None]]) -> None:
+        """Let each lane finish the letter under way, and record its answer without waiting for the slowest."""
+        self._road.send_home()
+        pending = set(tasks)
+        while pending:
+            _, pending = await asyncio.wait(pending, timeout=RECORD_WITHIN)
+            await self._record()
+        for task in tasks:
+            task.result()
+
+    async def _call_off(self, tasks: list[asyncio.Task[None]]) -> None:
+        """End the lanes that are still under way, whatever they wait for."""
+        pending = {task for task in tasks if not task.done()}
+        if pending:
+            self._road.stop("the delivery was interrupted")
+        while pending:
+            # Python 3.11 loses a cancellation that meets an arriving reply, so once may not be enough.
+            for task in pending:
+                task.cancel()
+            _, pending = await asyncio.wait(pending, timeout=RECORD_WITHIN)
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _settle(self) -> None:
+        """Leave nothing answered unrecorded, and nothing claimed."""
+        left = [*(parcel.key for parcel in self._pool), *self._again]
+        try:
+            await self._record()
+        finally:
+            if left:
+                await asyncio.to_thread(self._outbox.give_back, left)

@@ -1,0 +1,75 @@
+"""The door of the post: deliver what an outbox holds, and ask a mail server whether it is there."""
+
+from __future__ import annotations
+
+import ssl
+
+from config.settings import MailServer
+from mail.addresses import read_mailbox, split_sender
+from mail.answers import Answer, ServerTrouble
+from mail.connection import DATA_TIMEOUT, TIMEOUT, Carrier, Connection, Parcel
+from mail.delivery import Delivered, Delivery, Outbox
+from mail.loop import run
+
+__all__ = ["Answer", "Delivered", "Outbox", "Parcel", "deliver", "probe"]
+
+
+def deliver(
+    outbox: Outbox,
+    server: MailServer,
+    *,
+    sender: str,
+    connections: int = 10,
+    group: int = 3,
+    batch: int = 500,
+    timeout: float = TIMEOUT,
+    data_timeout: float = DATA_TIMEOUT,
+    trust: ssl.SSLContext | None = None,
+) -> Delivered:
+    """Send what the outbox has, until it has no more or the server can take no more.
+
+    Args:
+        outbox: where letters come from and answers go.
+        server: the mail server.
+        sender: the envelope's sender, an address or ``Name <address>``.
+        connections: how many connections to keep at once, at least 1.
+        group: how many letters of a connection are marked at a time, at least 1.
+        batch: how many letters to claim at a time.
+        timeout: seconds to wait for each step but the reply after the content.
+        data_timeout: seconds to wait for that reply.
+        trust: the certificates to trust; the system's when None.
+
+    Returns:
+        The counts. A mail server that is away is told in ``trouble``, never raised.
+
+    Raises:
+        AddressUnusable: *sender* is not one address.
+        Exception: whatever the outbox raises; what was marked and not recorded stays marked.
+    """
+    _, envelope_sender = split_sender(sender)
+    context = trust or _system_trust(server)
+
+    def carrier() -> Carrier:
+        return Connection(server, envelope_sender, timeout, data_timeout, context)
+
+    return run(Delivery(outbox, carrier, connections, group, batch).run())
+
+
+def probe(server: MailServer, *, timeout: float = TIMEOUT, trust: ssl.SSLContext | None = None) -> str | None:
+    """Connect, greet, encrypt, log in and leave. Returns None, or one line that says what is wrong."""
+
+    async def visit() -> str | None:
+        connection = Connection(server, read_mailbox("nobody@localhost"), timeout, timeout, trust)
+        try:
+            await connection.open()
+        except ServerTrouble as trouble:
+            return trouble.reason
+        await connection.close()
+        return None
+
+    return run(visit())
+
+
+def _system_trust(server: MailServer) -> ssl.SSLContext | None:
+    # Made once: each reading of the system's certificates costs as much as fifty letters.
+    return None if server.tls == "none" else ssl.create_default_context()
