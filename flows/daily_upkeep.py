@@ -1,0 +1,27 @@
+"""The daily upkeep: wakes waits and revives dead runs, ends late gates, sends what is due. Safe to run at any time."""
+
+from __future__ import annotations
+
+import secrets
+
+from prefect import flow
+
+from tasks.beats import upkeep_duty
+from tasks.deliver import deliver_mail
+from tasks.upkeep import expire, watch
+from tasks.workbench import open_workbench
+
+
+@flow(name="daily-upkeep", flow_run_name="upkeep")
+def daily_upkeep() -> None:
+    """Do the four duties, each as a task run of its own: one that fails does not keep the others from being done."""
+    bench = open_workbench()
+    worker = f"upkeep-{secrets.token_hex(4)}"
+    duties = [
+        upkeep_duty("End reviews that nobody answered", lambda: expire(bench)),
+        upkeep_duty("Wake waits and revive dead runs", lambda: watch(bench)),
+        upkeep_duty("Send mail that is due", lambda: deliver_mail(bench, worker)),
+    ]
+    bench.database.dispose()
+    for duty in duties:
+        duty.result()

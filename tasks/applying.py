@@ -1,0 +1,161 @@
+"""The third beat: carry an approved list out, chunk by chunk, each one transaction that repeats nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy import Connection, func, select, update
+
+from models import audit, lease, ledger, reviews
+from models.digest import items_digest
+from models.errors import ReviewMissing
+from models.ledger import Rollout
+from models.outbox import occasion, occasion_token
+from models.tables import proposal, rollout_item
+from models.words import MessageKind, StepState
+from tasks.proposing import CHANGES, LETTER_OF, case_of, counts, head
+from tasks.step import Chunk, Step, lock_certifications, mark_applied, set_aside_what_moved
+from tasks.workbench import Workbench
+
+CHUNK_ROWS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """One run over a step's items: whose, on which day, under which lease."""
+
+    bench: Workbench
+    rollout: Rollout
+    step: Step
+    proposal_id: int
+    epoch: int
+    today: date
+    rows: int = CHUNK_ROWS
+
+
+def apply_step(
+    bench: Workbench,
+    rollout_id: int,
+    step: Step,
+    epoch: int,
+    *,
+    rows: int = CHUNK_ROWS,
+    after_chunk: Callable[[], None] = lambda: None,
+) -> int:
+    """Apply what is left of the step's current proposal; return how many items were applied by this call.
+
+    Run again after any stop, it goes on with the first item that is not applied.
+
+    Raises:
+        ReviewMissing: the step needs an approval of this very list, and none holds; nothing was written.
+        LeaseLost: another process has taken over, or the rollout has ended; that chunk was not written.
+        DatabaseUnavailable: safe to call again.
+    """
+    with bench.database.read() as connection:
+        rollout = ledger.load(connection, rollout_id)
+        record = ledger.steps(connection, rollout_id)[step.slug]
+    if record.proposal is None:
+        raise ReviewMissing(f"{step.slug}: nothing is proposed yet")
+    whole = Pass(bench, rollout, step, record.proposal.id, epoch, bench.today(), rows)
+    above, applied = 0, 0
+    while True:
+        with bench.database.write() as connection:
+            upto = chunk_end(connection, whole.proposal_id, above, rows)
+            if upto is None:
+                break
+            applied += apply_chunk(connection, whole, above, upto)
+        above = upto
+        after_chunk()
+    return applied
+
+
+def chunk_end(connection: Connection, proposal_id: int, above: int, rows: int) -> int | None:
+    """The last learner of the next chunk of about *rows* unapplied items; None when nothing is left."""
+    left = (
+        select(rollout_item.c.learner_id)
+        .where(
+            rollout_item.c.proposal_id == proposal_id,
+            rollout_item.c.learner_id > above,
+            rollout_item.c.outcome.in_(CHANGES),
+            rollout_item.c.applied_at.is_(None),
+        )
+        .order_by(rollout_item.c.learner_id)
+        .limit(rows)
+        .subquery()
+    )
+    return connection.execute(select(func.max(left.c.learner_id))).scalar()
+
+
+def apply_chunk(connection: Connection, whole: Pass, above: int, upto: int, *, rehearsal: bool = False) -> int:
+    """Carry out the items of learners ``above < id <= upto`` in the open unit of work; return how many.
+
+    In a rehearsal nobody is asked and nobody else can write.
+    """
+    at = whole.bench.now()
+    if not rehearsal:
+        lease.beat(connection, whole.rollout.id, whole.epoch, at)
+        if whole.step.reviewed(whole.rollout.plan) and not reviews.is_consumed(connection, whole.proposal_id):
+            _consume_approval(connection, whole)
+    chunk = _chunk(connection, whole, above, upto)
+    lock_certifications(chunk)
+    moved = set_aside_what_moved(chunk, whole.step)
+    if whole.step.apply is not None:
+        whole.step.apply(chunk)
+    applied = mark_applied(chunk)
+    audit.record(
+        connection,
+        at=at,
+        actor=chunk.actor,
+        act="apply-chunk",
+        subject=f"rollout {whole.rollout.id} {whole.step.slug}",
+        detail={
+            "learners": [above + 1, upto],
+            "applied": applied,
+            "changed_since_review": moved,
+            "digest": _digest(connection, whole),
+        },
+    )
+    return applied
+
+
+def _chunk(connection: Connection, whole: Pass, above: int, upto: int) -> Chunk:
+    letter = LETTER_OF.get(whole.step.slug, MessageKind.RECERTIFICATION)
+    return Chunk(
+        connection=connection,
+        case=case_of(connection, whole.rollout, ledger.steps(connection, whole.rollout.id), whole.today),
+        proposal_id=whole.proposal_id,
+        above=above,
+        upto=upto,
+        at=whole.bench.now(),
+        actor=f"rollout {whole.rollout.id}",
+        occasion_token=occasion_token(whole.bench.key, occasion(whole.rollout.id, letter)),
+        mail_domain=whole.bench.settings.mail_from.rpartition("@")[2].rstrip(">"),
+    )
+
+
+def _digest(connection: Connection, whole: Pass) -> str:
+    return str(connection.execute(select(proposal.c.digest).where(proposal.c.id == whole.proposal_id)).scalar_one())
+
+
+def _consume_approval(connection: Connection, whole: Pass) -> None:
+    """Check the approvals against the list as it stands in this transaction, and use them up.
+
+    Raises:
+        ReviewMissing: too few of them hold for exactly this list.
+    """
+    digest = items_digest(connection, head(whole.rollout, whole.step), whole.proposal_id)
+    holding = reviews.standing_approvals(connection, whole.proposal_id, digest, whole.rollout.requested_by)
+    needed = whole.rollout.plan.reviews.approvals_required
+    if len(holding) < needed:
+        raise ReviewMissing(f"{whole.step.slug}: {len(holding)} of {needed} approvals hold for this very list")
+    reviews.consume(connection, holding, whole.bench.now())
+
+
+def finish_step(connection: Connection, record: ledger.StepRecord, state: StepState, whole_at: Workbench) -> None:
+    """Close a step whose items are all applied: its counts become those of what was done."""
+    if record.proposal is not None:
+        done = counts(connection, record.proposal.id)
+        connection.execute(update(proposal).where(proposal.c.id == record.proposal.id).values(counts=done))
+    ledger.set_step_state(connection, record.id, state, applied_at=whole_at.now())

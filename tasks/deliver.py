@@ -1,0 +1,39 @@
+"""Sending what the outbox holds: the one place where the post and the ledger meet."""
+
+from __future__ import annotations
+
+from mail.sender import Delivered, deliver
+from tasks.letters import Letters
+from tasks.outbox import SqlOutbox, recover
+from tasks.workbench import Workbench
+
+
+def deliver_mail(bench: Workbench, worker: str, *, rollout_id: int | None = None) -> Delivered:
+    """Make one pass over what is due; return the counts.
+
+    Args:
+        bench: settings, clock and database.
+        worker: a name no other process has; what it claimed and did not settle is found by it.
+        rollout_id: this rollout's mail alone; None for whatever is due.
+
+    Returns:
+        The counts; ``trouble`` says why the mail server took no more.
+    """
+    recover(bench.database, bench.now(), rollout_id=rollout_id, worker=worker)
+    outbox = SqlOutbox(bench.database, worker, bench.now, Letters(bench).render, rollout_id)
+    settings = bench.settings
+    return deliver(outbox, settings.post, sender=settings.mail_from, connections=settings.mail_connections)
+
+
+def deliver_requests(bench: Workbench, worker: str, rollout_id: int) -> Delivered:
+    """Send a rollout's due mail to approvers and operators from a door; its run may be sending beside us.
+
+    Nothing is recovered here: whoever holds a letter of this rollout may well be alive.
+
+    Args:
+        bench: settings, clock and database.
+        worker: as ``deliver_mail``.
+        rollout_id: whose requests.
+    """
+    outbox = SqlOutbox(bench.database, worker, bench.now, Letters(bench).render, rollout_id, users_only=True)
+    return deliver(outbox, bench.settings.post, sender=bench.settings.mail_from, connections=1)

@@ -1,0 +1,56 @@
+"""Step 4: a hold on each certification that now stands on the common day, so that nothing goes out early."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, func, insert, literal, select
+
+from models.tables import hold, rollout_item, training_type
+from models.words import CHANGING, Outcome
+from tasks.step import Case, Chunk, Rule, chosen
+
+
+def rule(case_: Case, person: Any) -> Rule:
+    """Propose a hold where automatic recertification would otherwise act on the common day.
+
+    Who does not stand on the common day keeps the reason that the alignment gave.
+    """
+    aligned = and_(person.open_id.is_(None), person.own_on == case_.plan.recertify_on)
+    automatic = select(training_type.c.automatic).where(training_type.c.id == person.training_type_id).scalar_subquery()
+    changing = [outcome.value for outcome in sorted(CHANGING)]
+    reason = func.coalesce(person.aligned_outcome, literal(Outcome.SKIP_NOT_DUE.value))
+    return Rule(
+        outcome=chosen(
+            (person.open_id.is_not(None), Outcome.SKIP_OPEN_ASSIGNMENT),
+            (and_(aligned, automatic), Outcome.DISABLE),
+            (aligned, Outcome.SKIP_UNCHANGED),
+            (person.aligned_outcome.in_(changing), Outcome.SKIP_NOT_DUE),
+            otherwise=reason,
+        ),
+        flags=literal(0),
+        due=(person.due_on, person.due_on),
+        recertification=(person.recertification_on, person.recertification_on),
+        course=(person.to_come_id, person.to_come_id),
+        assignment=person.open_id,
+    )
+
+
+def still_holds(chunk: Chunk, now: Any) -> ColumnElement[bool]:
+    """It still stands on the common day."""
+    return and_(now.open_id.is_(None), now.own_on == chunk.case.plan.recertify_on)
+
+
+def apply(chunk: Chunk) -> None:
+    """Write the holds."""
+    there = select(literal(1)).where(
+        hold.c.rollout_id == chunk.case.rollout_id, hold.c.certification_id == rollout_item.c.certification_id
+    )
+    chunk.connection.execute(
+        insert(hold).from_select(
+            ["rollout_id", "certification_id", "held_at"],
+            select(
+                literal(chunk.case.rollout_id), rollout_item.c.certification_id, literal(chunk.at, hold.c.held_at.type)
+            ).where(chunk.todo(Outcome.DISABLE), ~there.exists()),
+        )
+    )

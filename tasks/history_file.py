@@ -1,0 +1,175 @@
+"""The history file: who was assigned what, and who completed it when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import Column as Field
+from sqlalchemy import Date, Index, Integer, String, case, func, or_, select, update
+
+from models.choices import read as read_choices
+from models.staging import insert_missing, link, load, settle, staged, staging_table
+from models.tables import certification, course
+from tasks import cells
+from tasks.apply_history import apply
+from tasks.cells import Read, quoted
+from tasks.csv_columns import Column
+from tasks.importing import Counts, Importing, identify
+from tasks.match_history import CHANGES, match
+
+_DAYS = ("assigned_on", "completed_on", "due_on", "own_on")
+_STAGED = ["line", "email_key", "email", "employee_id", "course_id", "training_type_id", *_DAYS]
+_STAGED += ["due_given", "own_given", "progress"]
+DONE = "100"
+
+
+def columns(day: Read) -> tuple[Column, ...]:
+    """The columns of a history file, days read by *day*."""
+    numbers = ("id", "idnumber", "user id", "externalid")
+    own = ("valid until", "expiration date", "next reenrollment date", "certification expiration date")
+    return (
+        Column("email", "Email", cells.remembered_address, ("e-mail", "email address", "work email")),
+        Column("employee_id", "Employee ID", cells.text(100), numbers),
+        Column("course", "Course Code", cells.text(100), ("code", "course1", "training type")),
+        Column("assigned_on", "Assigned Date", day, ("assigned", "assignment date")),
+        Column("due_on", "Due Date", day, ("due",)),
+        Column("completed_on", "Completed Date", day, ("completed", "completion date", "certification date", "date")),
+        Column("progress", "Progress", cells.percent, ("percent complete",)),
+        Column("recertification_on", "Recertification Date", day, own),
+    )
+
+
+def merge(importing: Importing) -> Counts:
+    """Store what the file says of each learner's assignments.
+
+    Raises:
+        FileRefused: the file cannot be read to its end, or does not say who or which course.
+    """
+    importing.file.require("email", "employee_id")
+    importing.file.require("course")
+    lines = _lines()
+    with staged(importing.connection, lines):
+        load(importing.connection, lines, _values(importing), _STAGED)
+        settle(importing.connection, lines)
+        identify(importing, lines)
+        _refuse_strangers(importing, lines)
+        _certify(importing, lines)
+        match(importing.connection, lines)
+        basis = read_choices(importing.connection).date_basis
+        created = apply(importing, lines, basis)
+        counts = _count(importing, lines, created)
+        _note(importing, lines)
+    return counts
+
+
+def _lines() -> Any:
+    """The staging table of a history file.
+
+    Columns beside those of the file: the keys of learner, certification and known assignment, what became of the line
+    (``act``, see ``match_history``), and whether its own Recertification Date changes something (``dated``).
+    """
+    texts = [Field(name, String) for name in ("email_key", "email", "employee_id", "act")]
+    days = [Field(name, Date) for name in _DAYS]
+    numbers = [Field(name, Integer) for name in ("progress", "due_given", "own_given", "dated")]
+    keys = [link(name) for name in ("course_id", "training_type_id", "learner_id", "certification_id", "known_id")]
+    return staging_table("staged_line", *texts, *days, *numbers, *keys)
+
+
+def _values(importing: Importing) -> Iterator[tuple[Any, ...]]:
+    """The rows that hold by themselves, as the staging table takes them."""
+    query = select(course.c.code, course.c.id, course.c.training_type_id)
+    courses = {row.code: (row.id, row.training_type_id) for row in importing.connection.execute(query)}
+    today = importing.today.isoformat()
+    for line, row in importing.file.rows():
+        email, employee_id, code, assigned_on, due_on, completed_on, progress, own_on = row
+        if fault := _fault(row, courses, today):
+            name, value, reason = fault
+            importing.findings.reject(line, importing.file.title(name) if name else None, value, reason)
+            continue
+        yield (
+            line,
+            cells.remembered_key(email) if email else None,
+            email,
+            employee_id,
+            *courses[code or ""],
+            assigned_on or None,
+            completed_on or None,
+            due_on or None,
+            own_on or None,
+            0 if due_on is None else 1,
+            0 if own_on is None else 1,
+            None if progress is None else int(progress),
+        )
+
+
+def _fault(
+    row: list[str | None], courses: dict[str, tuple[int, int]], today: str
+) -> tuple[str | None, str, str] | None:
+    """The column at fault, its value and why; None for a row that holds by itself."""
+    email, employee_id, code, assigned_on, _, completed_on, progress, _ = row
+    if not email and not employee_id:
+        return None, "", "neither e-mail nor Employee ID; nobody can tell whose it is"
+    if code not in courses:
+        return "course", code or "", f"no course {quoted(code)}; import it first" if code else "no course code"
+    if not assigned_on and not completed_on:
+        return None, "", "neither Assigned nor Completed Date; a line needs one of the two"
+    if completed_on and completed_on > today:
+        return "completed_on", completed_on, f"{quoted(completed_on)} is still to come: today is {today}"
+    if progress == DONE and not completed_on:
+        return "progress", progress, "progress 100 without a Completed Date; give the day, or what is done so far"
+    return None
+
+
+def _refuse_strangers(importing: Importing, lines: Any) -> None:
+    query = select(lines.c.line, lines.c.email, lines.c.employee_id).where(lines.c.learner_id.is_(None))
+    found = importing.connection.execute(query.order_by(lines.c.line)).all()
+    for row in found:
+        name, value = ("email", row.email) if row.email else ("employee_id", row.employee_id)
+        importing.findings.reject(
+            row.line, importing.file.title(name), value, f"no learner {quoted(value)}; import learners first"
+        )
+    importing.take_out(lines, (row.line for row in found))
+
+
+def _certify(importing: Importing, lines: Any) -> None:
+    """Give each line its certification, made where there is none yet, and hold them all against other writers."""
+    connection = importing.connection
+    names = ("learner_id", "training_type_id")
+    pairs = select(lines.c.learner_id, lines.c.training_type_id).where(lines.c.learner_id.is_not(None))
+    insert_missing(connection, certification, names, pairs.order_by(lines.c.line))
+    key = (
+        select(certification.c.id)
+        .where(
+            certification.c.learner_id == lines.c.learner_id,
+            certification.c.training_type_id == lines.c.training_type_id,
+        )
+        .scalar_subquery()
+    )
+    connection.execute(update(lines).values(certification_id=key))
+    Index(f"ix_{lines.name}_certification_id", lines.c.certification_id).create(connection)
+    settle(connection, lines)
+    if connection.dialect.name == "postgresql":
+        mine = certification.c.id.in_(select(lines.c.certification_id))
+        locked = select(certification.c.id).where(mine).order_by(certification.c.id).with_for_update().subquery()
+        connection.execute(select(func.count()).select_from(locked))
+
+
+def _count(importing: Importing, lines: Any, created: int) -> Counts:
+    changed = or_(lines.c.act.in_(CHANGES), (lines.c.dated == 1) & lines.c.known_id.is_not(None))
+    query = select(func.count(), func.count(case((changed, 1)))).select_from(lines)
+    taken, updated = importing.connection.execute(query).one()
+    return Counts(created, updated, taken - created - updated)
+
+
+def _note(importing: Importing, lines: Any) -> None:
+    """Say which lines count for nothing beside newer ones."""
+    said = {
+        "superseded": "line {}: superseded: a newer assignment or completion of the same training type counts",
+        "older": "line {}: a newer completion of the same assignment is stored and counts",
+        "repeat": "line {}: the same assignment stands on another line, which counts",
+    }
+    for act, words in said.items():
+        query = select(lines.c.line).where(lines.c.act == act).order_by(lines.c.line)
+        found = importing.connection.scalars(query)
+        importing.findings.note_each((words.format(line) for line in found), "{} more lines " + act)

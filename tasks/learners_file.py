@@ -1,0 +1,167 @@
+"""The learners' file: who is there, who has left, and what is known of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import Column as Field
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Row,
+    String,
+    and_,
+    case,
+    func,
+    insert,
+    literal,
+    null,
+    or_,
+    select,
+    update,
+)
+
+from models.addresses import address_key
+from models.staging import link, load, settle, staged, staging_table
+from models.tables import Instant, learner
+from models.unsent import cancel_of_learners
+from tasks import cells
+from tasks.csv_columns import Column
+from tasks.importing import Counts, Importing, identify
+
+COLUMNS = (
+    Column("email", "Email", cells.address, ("e-mail", "email address", "emails[primary]", "work email")),
+    Column("employee_id", "Employee ID", cells.text(100), ("id", "idnumber", "user id", "externalid", "enterprise:employeenumber")),
+    Column("first_name", "First Name", cells.text(100), ("name.givenname", "givenname")),
+    Column("last_name", "Last Name", cells.text(100), ("name.familyname", "familyname")),
+    Column("department", "Department", cells.text(100), ("enterprise:department",)),
+    Column("location", "Location", cells.text(100), ("city",)),
+    Column("role", "Role", cells.text(100), ("roles", "role1", "type1")),
+    Column("manager_email", "Manager Email", cells.remembered_address, ("manager", "enterprise:manager")),
+    Column("language", "Language", cells.remembered_language, ("lang",)),
+    Column("time_zone", "Time Zone", cells.remembered_time_zone),
+    Column("status", "Status", cells.status),
+)  # fmt: skip
+_TEXTS = ("department", "location", "role", "manager_email", "language", "time_zone")
+_NAMES = ("first_name", "last_name")
+_STAGED = ["line", "email_key", "email", "employee_id", *_NAMES, *_TEXTS, "active"]
+
+
+def merge(importing: Importing) -> Counts:
+    """Store what the file says of each learner; archiving takes back their unsent mail.
+
+    Raises:
+        FileRefused: the file cannot be read to its end, or has neither e-mails nor Employee IDs.
+    """
+    importing.file.require("email", "employee_id")
+    rows = staging_table(
+        "staged_learner",
+        *(Field(name, String) for name in _STAGED[1:-1]),
+        Field("active", Integer),
+        link("learner_id"),
+    )
+    with staged(importing.connection, rows):
+        load(importing.connection, rows, _values(importing), _STAGED)
+        settle(importing.connection, rows)
+        identify(importing, rows)
+        _refuse_repeats(importing, rows)
+        counts = _store(importing, rows)
+        leaving = select(rows.c.learner_id).where(rows.c.active == 0, rows.c.learner_id.is_not(None))
+        cancel_of_learners(importing.connection, leaving)
+    return counts
+
+
+def _values(importing: Importing) -> Iterator[tuple[Any, ...]]:
+    for line, (email, employee_id, *rest, active) in importing.file.rows():
+        if not email and not employee_id:
+            importing.findings.reject(line, None, "", "neither e-mail nor Employee ID; a learner needs one of the two")
+            continue
+        key = address_key(email) if email else None
+        yield line, key, email, employee_id, *rest, None if active is None else int(active)
+
+
+def _refuse_repeats(importing: Importing, rows: Any) -> None:
+    """The same person in two rows: the first one counts."""
+    keys = (rows.c.email_key, rows.c.employee_id, rows.c.learner_id)
+    repeated = [key.in_(select(key).group_by(key).having(func.count() > 1)) for key in keys]
+    found = importing.connection.execute(
+        select(rows.c.line, rows.c.email, *keys).where(or_(*repeated)).order_by(rows.c.line)
+    )
+    first: dict[tuple[int, Any], int] = {}
+    refused = []
+    for row in found:
+        mine = [(place, row[2 + place]) for place in range(3) if row[2 + place] not in (None, "")]
+        earlier = next((key for key in mine if key in first), None)
+        if earlier is None:
+            first.update(dict.fromkeys(mine, row.line))
+        else:
+            _refuse_repeat(importing, row, earlier[0], first[earlier])
+            refused.append(row.line)
+    importing.take_out(rows, refused)
+
+
+def _refuse_repeat(importing: Importing, row: Row[Any], place: int, first: int) -> None:
+    column, value, what = (
+        ("email", row.email, "the same address as line {} (case makes no difference)"),
+        ("employee_id", row.employee_id, "the same Employee ID as line {}"),
+        (None, "", "the same person as line {}"),
+    )[place]
+    title = importing.file.title(column) if column else None
+    importing.findings.reject(row.line, title, value, f"{what.format(first)}; the first one counts")
+
+
+def _store(importing: Importing, rows: Any) -> Counts:
+    known = rows.c.learner_id == learner.c.id
+    matched = importing.connection.scalar(select(func.count()).where(rows.c.learner_id.is_not(None))) or 0
+    updated = 0
+    if matched:
+        _note_moved_addresses(importing, rows)
+        values = _after(importing, rows)
+        differs = or_(*(learner.c[name].is_distinct_from(value) for name, value in values.items()))
+        updated = importing.count(update(learner).where(known, differs).values(values))
+    values = _born(importing, rows)
+    new = select(*values.values()).where(rows.c.learner_id.is_(None)).order_by(rows.c.line)
+    created = importing.count(insert(learner).from_select(list(values), new))
+    return Counts(created, updated, matched - updated)
+
+
+def _after(importing: Importing, rows: Any) -> dict[str, ColumnElement[Any]]:
+    """The values of a known learner after the import: a blank cell leaves what is stored, ``-`` clears it."""
+
+    def after(name: str, new: Any) -> ColumnElement[Any]:
+        return case((rows.c[name].is_(None), learner.c[name]), else_=new)
+
+    values = {name: after(name, rows.c[name]) for name in _NAMES}
+    values |= {name: after(name, func.nullif(rows.c[name], "")) for name in ("email", "employee_id", *_TEXTS)}
+    values["email_key"] = case((rows.c.email.is_(None), learner.c.email_key), else_=rows.c.email_key)
+    values["archived_at"] = case(
+        (rows.c.active == 1, null()),
+        (rows.c.active == 0, func.coalesce(learner.c.archived_at, literal(importing.at, Instant()))),
+        else_=learner.c.archived_at,
+    )
+    return values
+
+
+def _born(importing: Importing, rows: Any) -> dict[str, ColumnElement[Any]]:
+    values: dict[str, ColumnElement[Any]] = {}
+    values |= {name: func.nullif(rows.c[name], "") for name in ("email", "email_key", "employee_id", *_TEXTS)}
+    values |= {name: func.coalesce(rows.c[name], "") for name in _NAMES}
+    values["archived_at"] = case((rows.c.active == 0, literal(importing.at, Instant())))
+    return values
+
+
+def _note_moved_addresses(importing: Importing, rows: Any) -> None:
+    moved = importing.connection.execute(
+        select(rows.c.line, rows.c.email, learner.c.email.label("stored"), learner.c.employee_id)
+        .join_from(rows, learner, learner.c.id == rows.c.learner_id)
+        .where(and_(rows.c.email_key.is_not(None), learner.c.email_key != rows.c.email_key))
+        .order_by(rows.c.line)
+    )
+    importing.findings.note_each(
+        (
+            f"line {row.line}: the address of {row.employee_id} changes from {row.stored} to {row.email}"
+            for row in moved
+        ),
+        "{} more addresses change",
+    )

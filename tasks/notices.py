@@ -1,0 +1,70 @@
+"""Notices to learners, born in the transaction that makes them necessary: one for a learner and an occasion."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import String, and_, case, cast, insert, literal, null, select
+
+from models.outbox import LEARNER_PREFIX, message_id_sql, occasion
+from models.tables import learner, message, message_line, rollout_item
+from models.words import MessageKind, MessageState, Outcome
+from tasks.step import Chunk
+
+MESSAGE_COLUMNS = [
+    "kind", "occasion", "recipient", "learner_id", "to_address", "rollout_id", "state", "message_id", "created_at",
+    "next_try_at",
+]  # fmt: skip
+
+
+def queue_notices(chunk: Chunk, kind: MessageKind, state: MessageState, outcomes: Sequence[Outcome]) -> None:
+    """Queue a *kind* of mail to each learner with items of *outcomes* in the chunk, listing every course concerned.
+
+    A learner without an address gets none (the item says so); a mail that is there already gets the lines it lacks.
+    """
+    named = occasion(chunk.case.rollout_id, kind)
+    recipient = literal(LEARNER_PREFIX) + cast(learner.c.id, String)
+    concerned = select(rollout_item.c.learner_id).where(chunk.todo(*outcomes))
+    there = select(literal(1)).where(
+        message.c.kind == kind.value, message.c.recipient == recipient, message.c.occasion == named
+    )
+    chunk.connection.execute(
+        insert(message).from_select(
+            MESSAGE_COLUMNS,
+            select(
+                literal(kind.value),
+                literal(named),
+                recipient,
+                learner.c.id,
+                learner.c.email,
+                literal(chunk.case.rollout_id),
+                literal(state.value),
+                message_id_sql(kind, learner.c.id, chunk.occasion_token, chunk.mail_domain),
+                literal(chunk.at, message.c.created_at.type),
+                literal(chunk.at, message.c.next_try_at.type) if state is MessageState.QUEUED else null(),
+            )
+            .where(learner.c.id.in_(concerned), learner.c.email.is_not(None), ~there.exists())
+            .order_by(learner.c.id),
+        )
+    )
+    _list_courses(chunk, kind, outcomes)
+
+
+def _list_courses(chunk: Chunk, kind: MessageKind, outcomes: Sequence[Outcome]) -> None:
+    mail = and_(
+        message.c.learner_id == rollout_item.c.learner_id,
+        message.c.kind == kind.value,
+        message.c.occasion == occasion(chunk.case.rollout_id, kind),
+    )
+    there = select(literal(1)).where(
+        message_line.c.message_id == message.c.id, message_line.c.assignment_id == rollout_item.c.assignment_id
+    )
+    due_on = case((rollout_item.c.due_after.is_(None), rollout_item.c.due_before), else_=rollout_item.c.due_after)
+    chunk.connection.execute(
+        insert(message_line).from_select(
+            ["message_id", "assignment_id", "due_on"],
+            select(message.c.id, rollout_item.c.assignment_id, due_on)
+            .join_from(rollout_item, message, mail)
+            .where(chunk.todo(*outcomes), ~there.exists()),
+        )
+    )

@@ -1,0 +1,124 @@
+"""The first beat: write a step's items for everybody, fingerprint them, and say what the list amounts to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from sqlalchemy import Connection, case, func, insert, select, update
+
+from mail.template_versions import template_version
+from models import ledger, lifecycle
+from models.dates import days_between
+from models.digest import items_digest
+from models.ledger import Rollout, StepRecord
+from models.tables import assignment, proposal, rollout_item
+from models.words import CHANGING, Flag, MessageKind, Outcome, StepSlug
+from tasks.step import Case, Step, proposed
+from tasks.workbench import Workbench
+
+CHANGES = [outcome.value for outcome in sorted(CHANGING)]
+LETTER_OF = {
+    StepSlug.RENOTIFY_INCOMPLETE: MessageKind.RENOTIFICATION,
+    StepSlug.RECERTIFY_DUE: MessageKind.RECERTIFICATION,
+    StepSlug.NOTIFY_LEARNERS: MessageKind.RECERTIFICATION,
+}
+
+
+def case_of(connection: Connection, rollout: Rollout, steps: Mapping[StepSlug, StepRecord], today: date) -> Case:
+    """Put together what a rule may know of the rollout on *today*."""
+    types, changes = lifecycle.resolve(connection, rollout.plan)
+    earlier = {slug: step.proposal.id for slug, step in steps.items() if step.proposal is not None}
+    return Case(rollout.id, rollout.plan, today, list(types.values()), changes, earlier)
+
+
+def head(rollout: Rollout, step: Step) -> str:
+    """What every digest of this step begins with: rollout, step, plan, and the version of the mail it sends."""
+    plan = json.dumps(rollout.plan.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
+    letter = LETTER_OF.get(step.slug)
+    return f"{rollout.id}\n{step.slug}\n{plan}\n{template_version(letter.value) if letter else ''}"
+
+
+def write_proposal(
+    connection: Connection, bench: Workbench, rollout: Rollout, step: Step, today: date
+) -> ledger.Proposal:
+    """Write the step's next proposal in the open unit of work, and return it."""
+    steps = ledger.steps(connection, rollout.id)
+    lifecycle.exclude_planned(connection, rollout.id, rollout.plan, bench.now())
+    case_ = case_of(connection, rollout, {slug: record for slug, record in steps.items() if slug != step.slug}, today)
+    proposal_id = _new_round(connection, steps[step.slug].id, today, bench)
+    connection.execute(proposed(step, case_, proposal_id))
+    values = {
+        "digest": items_digest(connection, head(rollout, step), proposal_id),
+        "counts": counts(connection, proposal_id),
+        "facts": facts(connection, proposal_id, step.slug, today),
+    }
+    connection.execute(update(proposal).where(proposal.c.id == proposal_id).values(**values))
+    found = ledger.steps(connection, rollout.id)[step.slug].proposal
+    assert found is not None  # noqa: S101 - written three lines above, in this very transaction
+    return found
+
+
+def _new_round(connection: Connection, step_id: int, today: date, bench: Workbench) -> int:
+    number = connection.execute(select(func.max(proposal.c.round)).where(proposal.c.step_id == step_id)).scalar() or 0
+    made = connection.execute(
+        insert(proposal).values(
+            step_id=step_id,
+            round=number + 1,
+            proposed_on=today,
+            proposed_at=bench.now(),
+            digest="",
+            counts={},
+            facts={},
+        )
+    )
+    return int(made.inserted_primary_key[0])  # type: ignore[index]  # a table with one key always has it
+
+
+def counts(connection: Connection, proposal_id: int) -> dict[str, int]:
+    """Outcome → number of items, in the vocabulary's order; what does not occur is left out."""
+    rows = connection.execute(
+        select(rollout_item.c.outcome, func.count())
+        .where(rollout_item.c.proposal_id == proposal_id)
+        .group_by(rollout_item.c.outcome)
+    )
+    found = {row[0]: row[1] for row in rows}
+    return {outcome.value: found[outcome.value] for outcome in Outcome if outcome.value in found}
+
+
+def changes_in(numbers: Mapping[str, int]) -> int:
+    """How many of the counted items change or send something."""
+    return sum(number for outcome, number in numbers.items() if outcome in CHANGES)
+
+
+def facts(connection: Connection, proposal_id: int, slug: StepSlug, today: date) -> dict[str, Any]:
+    """What the request leads with: flags with their counts, and the spans of days that matter in this step."""
+    item = rollout_item.c
+    flagged = [
+        func.coalesce(func.sum(case((item.flags.op("&")(int(bit)) != 0, 1), else_=0)), 0).label(bit.slug)
+        for bit in Flag
+    ]
+    moved = days_between(item.recertification_before, item.recertification_after)
+    spans = [func.max(moved).label("extends_by_at_most"), func.min(moved).label("brings_forward")]
+    changing = (item.proposal_id == proposal_id) & item.outcome.in_(CHANGES)
+    row = connection.execute(select(*flagged, *spans).where(changing)).one()
+    found: dict[str, Any] = {bit.slug: int(row[index]) for index, bit in enumerate(Flag) if row[index]}
+    if slug is StepSlug.SET_RECERTIFICATION_DATES:
+        found["extends_by_at_most_days"] = max(0, row.extends_by_at_most or 0)
+        found["brings_forward_by_at_most_days"] = max(0, -(row.brings_forward or 0))
+    if slug is StepSlug.RENOTIFY_INCOMPLETE:
+        found.update(_past_due(connection, proposal_id, today))
+    return found
+
+
+def _past_due(connection: Connection, proposal_id: int, today: date) -> dict[str, Any]:
+    """How many were past due, and since when: by the first Due Date on record."""
+    first_due = func.coalesce(assignment.c.first_due_on, assignment.c.due_on)
+    row = connection.execute(
+        select(func.count(), func.min(first_due))
+        .join_from(rollout_item, assignment, assignment.c.id == rollout_item.c.assignment_id)
+        .where(rollout_item.c.proposal_id == proposal_id, rollout_item.c.outcome.in_(CHANGES), first_due < today)
+    ).one()
+    return {"past_due": row[0], "past_due_since": str(row[1])} if row[0] else {}

@@ -1,0 +1,298 @@
+"""The three beats of a step, once for all of them: what a proposal is made from, and how a chunk is applied."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Insert,
+    Select,
+    Subquery,
+    and_,
+    case,
+    false,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    true,
+    update,
+)
+
+from models.plan import RolloutPlan
+from models.roster import standing
+from models.tables import certification, exclusion, learner, rollout_item
+from models.words import CHANGING, Flag, Outcome, StepSlug
+
+ITEM_COLUMNS = [column.name for column in rollout_item.columns if column.name != "applied_at"]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What one proposal is made from.
+
+    Attributes:
+        rollout_id: whose.
+        plan: the plan as it was started.
+        today: the day it is proposed, the organisation's.
+        training_types: ids of the plan's training types.
+        next_course: course id to course id, from the plan.
+        earlier: the current proposal of each earlier step.
+    """
+
+    rollout_id: int
+    plan: RolloutPlan
+    today: date
+    training_types: Sequence[int]
+    next_course: Mapping[int, int]
+    earlier: Mapping[StepSlug, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A step's answer for one certification, as expressions over the audience's columns.
+
+    Attributes:
+        outcome: the step's own reason, for who is neither archived nor excluded.
+        flags: a sum of ``Flag`` bits, for changing outcomes only.
+        due, recertification, course: (before, after) pairs; the after counts only where the outcome changes something.
+        assignment: the open assignment concerned, if any.
+    """
+
+    outcome: ColumnElement[str]
+    flags: ColumnElement[int]
+    due: tuple[Any, Any]
+    recertification: tuple[Any, Any]
+    course: tuple[Any, Any]
+    assignment: ColumnElement[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """One transaction's share of an approved proposal: whole learners, in key order.
+
+    Attributes:
+        connection: the open transaction.
+        case: what the proposal was made from; ``case.today`` is the day it is applied.
+        proposal_id: whose items.
+        above, upto: learner ids, ``above < id <= upto``.
+        at: the instant written beside each change.
+        actor: who is named for it.
+        occasion_token: part of the Message-IDs born here; no two occasions share one.
+        mail_domain: the fixed right-hand side of those ids.
+    """
+
+    connection: Connection
+    case: Case
+    proposal_id: int
+    above: int
+    upto: int
+    at: datetime
+    actor: str
+    occasion_token: str
+    mail_domain: str
+
+    def todo(self, *outcomes: Outcome) -> ColumnElement[bool]:
+        """The chunk's items of *outcomes* (any changing one, if none is named) that are not applied yet."""
+        wanted = outcomes or tuple(sorted(CHANGING))
+        return and_(
+            rollout_item.c.proposal_id == self.proposal_id,
+            rollout_item.c.learner_id > self.above,
+            rollout_item.c.learner_id <= self.upto,
+            rollout_item.c.outcome.in_([outcome.value for outcome in wanted]),
+            rollout_item.c.applied_at.is_(None),
+        )
+
+    def standings(self) -> Subquery:
+        """Where the chunk's certifications stand now."""
+        return standing(self.case.today)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line of the rollout checklist.
+
+    Attributes:
+        slug: its name for ever.
+        title: what operations and approvers read.
+        opens_on: the day it opens, from the plan and the day the rollout started.
+        rule: what it proposes, over the audience's columns.
+        review: ``always``, ``planned`` (where the plan asks for it) or ``never``.
+        still_holds: whether an item's values before still stand, over a fresh standing; None = nothing to apply.
+        apply: carries a chunk out; its items hold by now.
+        source: the earlier step whose renewed items alone this one is about, instead of the audience.
+    """
+
+    slug: StepSlug
+    title: str
+    opens_on: Callable[[RolloutPlan, date], date]
+    rule: Callable[[Case, Any], Rule]
+    review: str = "never"
+    still_holds: Callable[[Chunk, Any], ColumnElement[bool]] | None = None
+    apply: Callable[[Chunk], None] | None = None
+    source: StepSlug | None = None
+    mails: bool = False
+
+    def reviewed(self, plan: RolloutPlan) -> bool:
+        """Whether this step stops for approvers under *plan*."""
+        return self.review == "always" or (self.review == "planned" and self.slug in plan.reviews.steps)
+
+
+def matches_audience(plan: RolloutPlan) -> ColumnElement[bool]:
+    """Whether a learner row is in the plan's audience (archived or excluded ones included: they get a code)."""
+    wanted: list[ColumnElement[bool]] = []
+    if plan.audience.departments:
+        wanted.append(learner.c.department.in_(plan.audience.departments))
+    if plan.audience.locations:
+        wanted.append(learner.c.location.in_(plan.audience.locations))
+    return and_(true(), *wanted)
+
+
+def audience(case_: Case, source: StepSlug | None) -> Subquery:
+    """The certifications a proposal has a line for, with what every rule may ask about them.
+
+    Besides ``standing``'s columns: ``excluded``, ``left_audience`` (it was in the alignment and has left),
+    ``aligned_outcome`` (its outcome there, or null) and ``is_new`` (it was not there when the rollout started).
+    """
+    stands = standing(case_.today)
+    first = rollout_item.alias("first")
+    aligned = rollout_item.alias("aligned")
+    within = and_(stands.c.training_type_id.in_(case_.training_types), matches_audience(case_.plan))
+    query = (
+        select(
+            *stands.c,
+            exclusion.c.learner_id.is_not(None).label("excluded"),
+            case((within, false()), else_=true()).label("left_audience"),
+            aligned.c.outcome.label("aligned_outcome"),
+            _is_new(case_, first).label("is_new"),
+        )
+        .join_from(stands, learner, learner.c.id == stands.c.learner_id)
+        .outerjoin(
+            exclusion,
+            and_(
+                exclusion.c.rollout_id == case_.rollout_id,
+                exclusion.c.learner_id == stands.c.learner_id,
+                exclusion.c.released_at.is_(None),
+            ),
+        )
+        .outerjoin(first, _item_of(first, stands, case_.earlier.get(StepSlug.VERIFY_COMPLETION)))
+        .outerjoin(aligned, _item_of(aligned, stands, case_.earlier.get(StepSlug.SET_RECERTIFICATION_DATES)))
+    )
+    if source is None:
+        return query.where(or_(within, aligned.c.learner_id.is_not(None))).subquery("audience")
+    renewed = rollout_item.alias("renewed")
+    return (
+        query.add_columns(
+            renewed.c.assignment_id.label("renewed_assignment_id"), renewed.c.due_after.label("renewed_due")
+        )
+        .join(renewed, _item_of(renewed, stands, case_.earlier.get(source)))
+        .where(renewed.c.applied_at.is_not(None))
+        .subquery("audience")
+    )
+
+
+def _is_new(case_: Case, first: Any) -> ColumnElement[bool]:
+    if StepSlug.VERIFY_COMPLETION not in case_.earlier:
+        return false()
+    return case((first.c.learner_id.is_(None), true()), else_=false())
+
+
+def _item_of(item: Any, stands: Subquery, proposal_id: int | None) -> ColumnElement[bool]:
+    return and_(
+        item.c.proposal_id == literal(proposal_id if proposal_id is not None else -1),
+        item.c.learner_id == stands.c.learner_id,
+        item.c.training_type_id == stands.c.training_type_id,
+    )
+
+
+def proposed(step: Step, case_: Case, proposal_id: int) -> Insert:
+    """The one statement that writes an item for every certification of the audience."""
+    people = audience(case_, step.source)
+    rule = step.rule(case_, people.c)
+    outcome = case(
+        (people.c.archived, literal(Outcome.SKIP_ARCHIVED.value)),
+        (people.c.excluded, literal(Outcome.SKIP_EXCLUDED.value)),
+        (people.c.left_audience, literal(Outcome.SKIP_LEFT_AUDIENCE.value)),
+        else_=rule.outcome,
+    )
+    flags = rule.flags + flag(people.c.is_new, Flag.NEW_SINCE_START)
+    pairs = [rule.due, rule.recertification, rule.course]
+    ruled = select(
+        people.c.learner_id,
+        people.c.training_type_id,
+        people.c.certification_id,
+        outcome.label("outcome"),
+        flags.label("flags"),
+        *[value.label(f"v{n}{side}") for n, pair in enumerate(pairs) for side, value in zip("ba", pair, strict=True)],
+        rule.assignment.label("assignment_id"),
+    ).subquery("ruled")
+    return insert(rollout_item).from_select(ITEM_COLUMNS, _lines(ruled.c, proposal_id))
+
+
+def _lines(ruled: Any, proposal_id: int) -> Select[Any]:
+    changes = ruled.outcome.in_([outcome.value for outcome in sorted(CHANGING)])
+    values = [
+        column
+        for n in range(3)
+        for column in (ruled[f"v{n}b"], case((changes, ruled[f"v{n}a"]), else_=ruled[f"v{n}b"]))
+    ]
+    return select(
+        literal(proposal_id),
+        ruled.learner_id,
+        ruled.training_type_id,
+        ruled.certification_id,
+        ruled.outcome,
+        case((changes, ruled.flags), else_=ruled.flags.op("&")(Flag.NEW_SINCE_START.value)),
+        *values,
+        ruled.assignment_id,
+    ).order_by(ruled.learner_id, ruled.training_type_id)
+
+
+def flag(condition: ColumnElement[bool], bit: Flag) -> ColumnElement[int]:
+    """*bit* where *condition* holds, else 0."""
+    return case((condition, literal(int(bit))), else_=literal(0))
+
+
+def chosen(*rules: tuple[ColumnElement[bool], Outcome], otherwise: Outcome | ColumnElement[Any]) -> ColumnElement[str]:
+    """The first outcome whose condition holds, else *otherwise*."""
+    last = literal(otherwise.value) if isinstance(otherwise, Outcome) else otherwise
+    return case(*[(condition, literal(outcome.value)) for condition, outcome in rules], else_=last)
+
+
+def lock_certifications(chunk: Chunk) -> None:
+    """Take the chunk's certifications in key order, so that no other commit comes between check and change."""
+    if chunk.connection.dialect.name != "postgresql":
+        return  # SQLite has one writer, and we are it
+    keys = select(rollout_item.c.certification_id).where(chunk.todo())
+    locked = select(certification.c.id).where(certification.c.id.in_(keys)).order_by(certification.c.id)
+    # counted, so that every row is visited and locked and none is sent here
+    chunk.connection.execute(select(func.count()).select_from(locked.with_for_update().subquery()))
+
+
+def set_aside_what_moved(chunk: Chunk, step: Step) -> int:
+    """Give every item whose values before no longer hold its code; return how many there were."""
+    if step.still_holds is None:
+        return 0
+    now = chunk.standings()
+    holds = (
+        select(literal(1))
+        .where(
+            now.c.certification_id == rollout_item.c.certification_id,
+            now.c.archived.is_(False),
+            step.still_holds(chunk, now.c),
+        )
+        .exists()
+    )
+    moved = update(rollout_item).where(chunk.todo(), ~holds)
+    return chunk.connection.execute(moved.values(outcome=Outcome.SKIP_CHANGED_SINCE_REVIEW.value)).rowcount
+
+
+def mark_applied(chunk: Chunk) -> int:
+    """Mark the chunk's items applied, in the transaction of their changes; return how many."""
+    return chunk.connection.execute(update(rollout_item).where(chunk.todo()).values(applied_at=chunk.at)).rowcount
