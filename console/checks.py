@@ -1,0 +1,194 @@
+"""What ``recert doctor`` looks at: one function a check, each yielding what it found and the mend."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+import httpx
+from sqlalchemy import Connection, func, select
+
+from config.settings import Settings
+from console.bench import where
+from console.db_commands import schema_state
+from models import audit
+from models.errors import DatabaseUnavailable, Refused, Unreachable, WrongInput
+from models.people import users
+from models.tables import hold, rollout
+from models.words import ALIVE, Role
+from tasks.workbench import Workbench
+
+KEY_BYTES = 32
+OTHERS = 0o077
+PREFECT_PATIENCE_SECONDS = 5
+
+
+class Level(StrEnum):
+    """How bad it is."""
+
+    OK = "ok"
+    WARNING = "warning"
+    WRONG = "wrong"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the doctor's report.
+
+    Attributes:
+        check: what was looked at.
+        level: how bad it is.
+        says: what was found.
+        mend: what to do; empty when there is nothing to do.
+        exit_code: what something wrong makes of the command's exit code.
+    """
+
+    check: str
+    level: Level
+    says: str
+    mend: str = ""
+    exit_code: int = Refused.exit_code
+
+
+def without_a_database(settings: Settings) -> Iterator[Finding]:
+    """What can be looked at before the database: settings, the home folder, the key."""
+    yield _clock(settings)
+    yield _home(settings)
+    yield _key(settings)
+
+
+def of_the_database(bench: Workbench) -> Iterator[Finding]:
+    """The database, its schema and, where that is ours, what it holds."""
+    database = bench.database
+    try:
+        state = schema_state(database)
+    except DatabaseUnavailable as error:
+        mend = "start it, or mend RECERT_DATABASE_URL"
+        yield Finding("database", Level.WRONG, f"{where(database)}: {error}", mend, Unreachable.exit_code)
+        return
+    yield Finding("database", Level.OK, f"{where(database)} answers")
+    yield _schema(state)
+    if state == "current":
+        with database.read() as connection:
+            for check in CHECKS_OF_CONTENT:
+                yield check(connection)
+
+
+def of_the_neighbours(settings: Settings) -> Iterator[Finding]:
+    """Prefect and the mail server."""
+    yield _prefect(settings)
+    yield _mail(settings)
+
+
+def _clock(settings: Settings) -> Finding:
+    if settings.today:
+        says = f"a rehearsal: today is {settings.today}, whatever the calendar says"
+        return Finding("settings", Level.WARNING, says, "take RECERT_TODAY away when it is over")
+    return Finding("settings", Level.OK, f"as they should be; days are those of {settings.time_zone}")
+
+
+def _home(settings: Settings) -> Finding:
+    home = settings.home.absolute()
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=home):
+            return Finding("home", Level.OK, f"{home} can be written")
+    except OSError as error:
+        says = f"{home} cannot be written: {error.strerror}"
+        return Finding("home", Level.WRONG, says, "set RECERT_HOME to a folder of yours", WrongInput.exit_code)
+
+
+def _key(settings: Settings) -> Finding:
+    path = settings.home / "recert.key"
+    try:
+        facts = path.stat()
+    except OSError:
+        return Finding("key", Level.OK, "not there yet; made when the first code is needed")
+    if facts.st_size != KEY_BYTES:
+        says = f"{path} has {facts.st_size} bytes instead of {KEY_BYTES}"
+        return Finding("key", Level.WRONG, says, "restore it from the backup; codes already mailed come from it")
+    if os.name == "posix" and facts.st_mode & OTHERS:
+        return Finding("key", Level.WRONG, f"{path} can be read by others", f"run: chmod 600 {path}")
+    return Finding("key", Level.OK, "there, and closed to others")
+
+
+def _schema(state: str) -> Finding:
+    found = {
+        "current": Finding("schema", Level.OK, "current"),
+        "empty": Finding("schema", Level.OK, "none yet; made at first use"),
+        "behind": Finding("schema", Level.WRONG, "older than this version", "run: recert db upgrade"),
+        "ahead": Finding("schema", Level.WRONG, "newer than this version", "install the version that made it"),
+    }
+    return found[state]
+
+
+def _people(connection: Connection) -> Finding:
+    everybody = users(connection)
+    operators = [user for user in everybody if user.may(Role.OPERATOR)]
+    approvers = [user for user in everybody if user.may(Role.APPROVER)]
+    if any(one.id != other.id for one in operators for other in approvers):
+        return Finding("people", Level.OK, f"{len(operators)} may start a rollout, {len(approvers)} may approve")
+    says = "nobody can start a rollout that somebody else approves"
+    role = "operator" if not operators else "approver"
+    return Finding("people", Level.WARNING, says, f"run: recert users add EMAIL --name NAME --roles {role}")
+
+
+def _chain(connection: Connection) -> Finding:
+    broken, (acts, newest) = audit.verify(connection), audit.head(connection)
+    if broken:
+        return Finding("audit", Level.WRONG, f"broken at row {broken.seq}: {broken.why}", "compare it with a backup")
+    return Finding("audit", Level.OK, f"{acts} acts, unbroken; head {newest}")
+
+
+def _holds(connection: Connection) -> Finding:
+    stray = (
+        select(hold.c.rollout_id, func.count().label("held"))
+        .join(rollout, rollout.c.id == hold.c.rollout_id)
+        .where(hold.c.ended_at.is_(None), rollout.c.state.not_in(ALIVE))
+        .group_by(hold.c.rollout_id)
+        .order_by(hold.c.rollout_id)
+    )
+    rows = connection.execute(stray).all()
+    if not rows:
+        return Finding("holds", Level.OK, "none outlives its rollout")
+    says = ", ".join(f"{row.held} of rollout {row.rollout_id}" for row in rows)
+    mend = "; ".join(f"recert rollout cancel {row.rollout_id}" for row in rows)
+    return Finding(
+        "holds", Level.WRONG, f"automatic recertification is still held: {says}, which ended", f"run: {mend}"
+    )
+
+
+def _prefect(settings: Settings) -> Finding:
+    address = f"{settings.prefect_api.rstrip('/')}/health"
+    try:
+        # The server is one of our own machines: a proxy that the environment names for the web is not for it.
+        answer = httpx.get(address, timeout=PREFECT_PATIENCE_SECONDS, trust_env=False)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        says = f"{address} does not answer: {str(error) or type(error).__name__}"
+        return Finding("prefect", Level.WRONG, says, "run: recert up", Unreachable.exit_code)
+    if answer.is_success:
+        return Finding("prefect", Level.OK, f"{settings.prefect_api} answers")
+    says, mend = (
+        f"{address} answers with {answer.status_code}",
+        "see whether RECERT_PREFECT_API_URL names a Prefect server",
+    )
+    return Finding("prefect", Level.WRONG, says, mend, Unreachable.exit_code)
+
+
+def _mail(settings: Settings) -> Finding:
+    if settings.mail_is_caught:
+        says, mend = "caught on this machine; nobody receives it", "set RECERT_SMTP_URL to send it"
+        level = Level.WRONG if settings.environment == "production" else Level.WARNING
+        return Finding("mail", level, says, mend, WrongInput.exit_code)
+    from mail.sender import probe  # noqa: PLC0415 - whose mail is caught need not load the mail room
+
+    trouble = probe(settings.post)
+    if trouble:
+        return Finding("mail", Level.WRONG, trouble, "mend RECERT_SMTP_URL, or ask who runs it", Unreachable.exit_code)
+    return Finding("mail", Level.OK, f"{settings.post.host}:{settings.post.port} lets us in")
+
+
+CHECKS_OF_CONTENT: tuple[Callable[[Connection], Finding], ...] = (_people, _chain, _holds)

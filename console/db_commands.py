@@ -1,0 +1,96 @@
+"""``recert db``: the database's schema."""
+
+from __future__ import annotations
+
+from cyclopts import App
+from sqlalchemy import text
+
+from console.bench import tables_there, unchecked_bench, where
+from console.output import answer, write_json
+from models.database import Database
+from models.errors import Refused, WrongInput
+from models.schema import (
+    SchemaAhead,
+    SchemaBehind,
+    current_revision,
+    downgrade,
+    newest_revision,
+    require_current,
+    upgrade,
+)
+
+app = App(name="db", help="Move the database's schema up or down.")
+
+EMPTY = "empty"
+
+
+@app.command(name="upgrade")
+def upgrade_() -> None:
+    """Bring the schema to what this version needs; everything or nothing."""
+    with unchecked_bench() as bench:
+        before = schema_state(bench.database)
+        if before == "ahead":
+            raise SchemaAhead
+        upgrade(bench.database)
+        done = "was current already" if before == "current" else f"is now {newest_revision()}"
+        answer(f"schema of {where(bench.database)} {done}")
+
+
+@app.command(name="downgrade")
+def downgrade_(revision: str = "-1", /, *, yes: bool = False) -> None:
+    """Take the schema back, by one revision or to the one that is named.
+
+    Args:
+        revision: A revision, -1 for one step back, or base for an empty database.
+        yes: Do it although the database holds rows that may be lost.
+    """
+    from alembic.util import CommandError  # noqa: PLC0415 - `db status` and the doctor need no migrations
+
+    with unchecked_bench() as bench:
+        if not yes and _holds_rows(bench.database):
+            raise Refused(f"{where(bench.database)} holds rows that may be lost; make a backup, then say it with --yes")
+        try:
+            downgrade(bench.database, revision)
+        except CommandError as error:
+            raise WrongInput(f"cannot go back to {revision!r}: {error}") from None
+        answer(f"schema of {where(bench.database)} is now {current_revision(bench.database) or EMPTY}")
+
+
+@app.command
+def status(*, json: bool = False) -> None:
+    """Say where the schema stands.
+
+    Args:
+        json: One JSON document: database, schema, needed, state (current, empty, behind, ahead).
+    """
+    with unchecked_bench() as bench:
+        found, state = current_revision(bench.database), schema_state(bench.database)
+        if json:
+            place = where(bench.database)
+            write_json({"database": place, "schema": found, "needed": newest_revision(), "state": state})
+        else:
+            answer(f"{where(bench.database)}: schema {found or 'none'}, needed {newest_revision()}: {state}")
+
+
+def schema_state(database: Database) -> str:
+    """Where the schema stands: ``current``, ``empty``, ``behind`` or ``ahead``.
+
+    Raises:
+        DatabaseUnavailable: the database does not answer.
+    """
+    if current_revision(database) is None:
+        return EMPTY
+    try:
+        require_current(database)
+    except SchemaBehind:
+        return "behind"
+    except SchemaAhead:
+        return "ahead"
+    return "current"
+
+
+def _holds_rows(database: Database) -> bool:
+    names = tables_there(database)
+    with database.read() as connection:
+        quote = connection.dialect.identifier_preparer.quote
+        return any(connection.execute(text(f"SELECT 1 FROM {quote(name)} LIMIT 1")).first() for name in names)  # noqa: S608 - names from the database itself, quoted
