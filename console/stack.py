@@ -133,11 +133,12 @@ class Stack:
         raise Unreachable(f"the {child.name} does not answer after {START_WITHIN_S} s (see {child.log})")
 
     def revive(self) -> list[str]:
-        """Start again whatever has died; return the names."""
+        """Start again whatever has died; return a line for each."""
         dead = [child for child in self.children if not child.is_running]
+        lines = [f"the {child.name} had ended ({child.last_line()}) and was started again" for child in dead]
         for child in dead:
             child.start()
-        return [child.name for child in dead]
+        return lines
 
     def stop(self) -> None:
         """End everything, the last started first."""
@@ -217,7 +218,7 @@ def look_after(bench: Workbench, stack: Stack) -> list[str]:
     """Revive dead children and dead runs; return a line for each thing that was mended."""
     from console.conductor import watch  # noqa: PLC0415 - importing Prefect takes seconds
 
-    lines = [f"the {name} had ended and was started again" for name in stack.revive()]
+    lines = stack.revive()
     try:
         lines += [f"rollouts: {remedy} {number}" for remedy, number in watch(bench).items() if remedy != "wake"]
     except PrefectUnavailable:

@@ -8,18 +8,19 @@ from prefect import flow
 
 from tasks.beats import upkeep_duty
 from tasks.deliver import deliver_mail
-from tasks.upkeep import expire, watch
+from tasks.upkeep import expire, tell_ended, watch
 from tasks.workbench import open_workbench
 
 
 @flow(name="daily-upkeep", flow_run_name="upkeep")
 def daily_upkeep() -> None:
-    """Do the four duties, each as a task run of its own: one that fails does not keep the others from being done."""
+    """Do the duties, each as a task run of its own: one that fails does not keep the others from being done."""
     bench = open_workbench()
     worker = f"upkeep-{secrets.token_hex(4)}"
     duties = [
         upkeep_duty("End reviews that nobody answered", lambda: expire(bench)),
         upkeep_duty("Wake waits and revive dead runs", lambda: watch(bench)),
+        upkeep_duty("Tell runs that their rollout has ended", lambda: tell_ended(bench)),
         upkeep_duty("Send mail that is due", lambda: deliver_mail(bench, worker)),
     ]
     bench.database.dispose()

@@ -26,7 +26,7 @@ def offered(flow: str, module: str, description: str, *, cron: str = "", zone: s
         entrypoint=entrypoint,
         description=description,
         tags=["recert"],
-        schedules=[Cron(cron, timezone=zone)] if cron else None,
+        schedules=[Cron(cron, timezone=zone)] if cron else [],  # not None: the server refuses that at the second start
     )
     # Private, and the only way to a form without importing the flow here; a test holds on to it.
     deployment._parameter_openapi_schema = parameter_schema_from_entrypoint(entrypoint)  # noqa: SLF001

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's: no I, L, O, U to be misread
+_TICKET = re.compile(r"([0-9]{1,18})\.([0-9]{1,18})\.([^.]+)")
 _MISREAD = str.maketrans({"O": "0", "I": "1", "L": "1"})
 GROUPS, GROUP = 4, 4
 MASKED = "-".join(["****"] * GROUPS)
@@ -45,8 +47,8 @@ def ticket(key: bytes, rollout_id: int, run_number: int) -> str:
 
 def read_ticket(key: bytes, value: str) -> tuple[int, int] | None:
     """Return (rollout id, run number) of a genuine ticket, else None."""
-    parts = value.split(".")
-    if len(parts) != 3 or not (parts[0].isdigit() and parts[1].isdigit()):  # noqa: PLR2004 - rollout, run, proof
+    form = _TICKET.fullmatch(value)
+    if form is None:
         return None
-    rollout_id, run_number = int(parts[0]), int(parts[1])
-    return (rollout_id, run_number) if matches(derive(key, "ticket", rollout_id, run_number), parts[2]) else None
+    rollout_id, run_number = int(form[1]), int(form[2])
+    return (rollout_id, run_number) if matches(derive(key, "ticket", rollout_id, run_number), form[3]) else None

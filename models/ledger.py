@@ -77,13 +77,19 @@ class Rollout:
         return self.state in ALIVE
 
 
-def load(connection: Connection, rollout_id: int) -> Rollout:
+def load(connection: Connection, rollout_id: int, *, lock: bool = False) -> Rollout:
     """Return one rollout.
+
+    Args:
+        connection: an open unit of work.
+        rollout_id: which.
+        lock: let nobody else decide on it until this unit of work ends.
 
     Raises:
         UnknownRollout: there is none with this id.
     """
-    row = connection.execute(select(rollout).where(rollout.c.id == rollout_id)).first()
+    query = select(rollout).where(rollout.c.id == rollout_id)
+    row = connection.execute(query.with_for_update() if lock else query).first()
     if row is None:
         raise UnknownRollout(f"there is no rollout {rollout_id}; see: recert rollout list")
     return _rollout(row)

@@ -59,18 +59,11 @@ def start(
     """
     types, _ = resolve(connection, plan)
     if alive:
-        _refuse_second(connection, types)
-    made = connection.execute(
-        insert(rollout).values(
-            name=plan.name,
-            plan=plan.model_dump(mode="json"),
-            requested_by=requested_by,
-            state=(RolloutState.RUNNING if confirmed else RolloutState.WAITING).value,
-            started_at=at,
-            started_on=today,
-            confirmed_at=at if confirmed else None,
-        )
-    )
+        refuse_second(connection, types)
+    values: dict[str, Any] = {"name": plan.name, "plan": plan.model_dump(mode="json"), "requested_by": requested_by}
+    values |= {"started_at": at, "started_on": today, "confirmed_at": at if confirmed else None}
+    state = RolloutState.RUNNING if confirmed else RolloutState.WAITING
+    made = connection.execute(insert(rollout).values(**values, state=state.value))
     rollout_id = int(made.inserted_primary_key[0])  # type: ignore[index]  # a table with one key always has it
     _claim_types(connection, rollout_id, types, alive=alive)
     _write_steps(connection, rollout_id, steps)
@@ -99,7 +92,8 @@ def resolve(connection: Connection, plan: RolloutPlan) -> tuple[dict[str, int], 
     """Return the plan's training types by slug, and its changes of course by id.
 
     Raises:
-        PlanInvalid: a training type or a course that is not stored; the line lists those that are.
+        PlanInvalid: a training type or a course that is not stored, or a course in exchange for one of another
+            training type.
     """
     known = {row.slug: row.id for row in connection.execute(select(training_type.c.slug, training_type.c.id))}
     for slug in plan.training_types:
@@ -107,12 +101,18 @@ def resolve(connection: Connection, plan: RolloutPlan) -> tuple[dict[str, int], 
             raise PlanInvalid(
                 f"training_types: no training type {slug!r}; there are: {', '.join(sorted(known)) or 'none'}"
             )
-    courses = {row.code: row.id for row in connection.execute(select(course.c.code, course.c.id))}
+    return {slug: known[slug] for slug in plan.training_types}, _course_changes(connection, plan)
+
+
+def _course_changes(connection: Connection, plan: RolloutPlan) -> dict[int, int]:
+    courses = {row.code: row for row in connection.execute(select(course))}
     for code in [code for pair in plan.next_course.items() for code in pair]:
         if code not in courses:
             raise PlanInvalid(f"next_course: no course {code!r}; import it first, or mend the code")
-    changes = {courses[old]: courses[new] for old, new in plan.next_course.items()}
-    return {slug: known[slug] for slug in plan.training_types}, changes
+    for old, new in plan.next_course.items():
+        if courses[old].training_type_id != courses[new].training_type_id:
+            raise PlanInvalid(f"next_course: {new!r} is of another training type than {old!r}; name one of the same")
+    return {courses[old].id: courses[new].id for old, new in plan.next_course.items()}
 
 
 def refuse_second(connection: Connection, types: Mapping[str, int]) -> None:

@@ -179,9 +179,10 @@ def standing_approvals(connection: Connection, proposal_id: int, digest: str, re
     return list(by_person.values())
 
 
-def consume(connection: Connection, approvals: Sequence[int], at: datetime) -> None:
-    """Use approvals up, in the transaction that applies the first chunk."""
-    connection.execute(update(approval).where(approval.c.id.in_(approvals)).values(consumed_at=at))
+def consume(connection: Connection, approvals: Sequence[int], at: datetime) -> int:
+    """Use approvals up, in the transaction that applies the first chunk; return how many were not void by now."""
+    good = and_(approval.c.id.in_(approvals), approval.c.void_at.is_(None))
+    return connection.execute(update(approval).where(good).values(consumed_at=at)).rowcount
 
 
 def is_consumed(connection: Connection, proposal_id: int) -> bool:

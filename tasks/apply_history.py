@@ -22,6 +22,7 @@ from sqlalchemy import (
 from models.dates import add_months_sql, anchor_day_sql
 from models.learners import newest_completion
 from models.roster import succession
+from models.staging import settle
 from models.tables import Instant, assignment, certification, course
 from models.unsent import cancel_finished
 from models.words import DateBasis
@@ -42,6 +43,8 @@ def apply(importing: Importing, lines: Any, basis: DateBasis) -> int:
     _change_open(importing, lines)
     _complete(importing, lines)
     created = _create(importing, lines)
+    if created:
+        settle(importing.connection, assignment)
     _stand(importing, lines, basis)
     _set_own_dates(importing, lines)
     completed = select(lines.c.learner_id).where(lines.c.act == COMPLETES)
@@ -179,7 +182,8 @@ def _set_own_dates(importing: Importing, lines: Any) -> None:
 
     Where a rollout has set the common day it stays: the file does not know of it.
     """
-    mine = _own_dates(lines)
+    counting = select(_own_lines(lines).c.line)
+    importing.connection.execute(update(lines).where(lines.c.line.in_(counting)).values(dated=0))
     differs = case(
         (lines.c.own_on.is_(None), certification.c.override_on.is_not(None)),
         (certification.c.override_on.is_(None), certification.c.computed_on.is_distinct_from(lines.c.own_on)),
@@ -190,9 +194,7 @@ def _set_own_dates(importing: Importing, lines: Any) -> None:
         .where(certification.c.id == lines.c.certification_id, differs, certification.c.aligned_by.is_(None))
         .correlate(lines)
     )
-    importing.connection.execute(
-        update(lines).where(lines.c.line.in_(select(mine.c.line)), exists(changed)).values(dated=1)
-    )
+    importing.connection.execute(update(lines).where(lines.c.dated == 0, exists(changed)).values(dated=1))
     given = lines.c.own_on.is_not(None)
     importing.connection.execute(
         update(certification)
@@ -204,10 +206,10 @@ def _set_own_dates(importing: Importing, lines: Any) -> None:
             override_reason=case((given, literal(OWN_DATE_REASON, String))),
         )
     )
-    _note_left_dates(importing, lines, mine)
+    _note_left_dates(importing, lines)
 
 
-def _own_dates(lines: Any) -> Subquery:
+def _own_lines(lines: Any) -> Subquery:
     """The line of each certification's newest completion, where it carries a Recertification Date or clears one."""
     stands, newest = certification.alias("stands"), assignment.alias("newest")
     itself = newest.c.assigned_on.is_not_distinct_from(lines.c.assigned_on)
@@ -228,15 +230,16 @@ def _own_dates(lines: Any) -> Subquery:
     return select(ranked).where(ranked.c.place == 1).subquery("own")
 
 
-def _note_left_dates(importing: Importing, lines: Any, mine: Subquery) -> None:
+def _note_left_dates(importing: Importing, lines: Any) -> None:
     aligned = importing.connection.scalars(
-        select(mine.c.line)
-        .join_from(mine, certification, certification.c.id == mine.c.certification_id)
+        select(lines.c.line)
+        .join_from(lines, certification, certification.c.id == lines.c.certification_id)
         .where(
+            lines.c.dated == 0,
             certification.c.aligned_by.is_not(None),
-            certification.c.override_on.is_distinct_from(mine.c.own_on),
+            certification.c.override_on.is_distinct_from(lines.c.own_on),
         )
-        .order_by(mine.c.line)
+        .order_by(lines.c.line)
     )
     importing.findings.note_each(
         (f"line {line}: its Recertification Date is left: a rollout has set the common day" for line in aligned),

@@ -91,7 +91,7 @@ def chunk_end(connection: Connection, proposal_id: int, above: int, rows: int) -
 def apply_chunk(connection: Connection, whole: Pass, above: int, upto: int, *, rehearsal: bool = False) -> int:
     """Carry out the items of learners ``above < id <= upto`` in the open unit of work; return how many.
 
-    In a rehearsal nobody is asked and nobody else can write.
+    In a rehearsal nobody is asked, nobody else can write, and nothing is audited: all others would wait for its end.
     """
     at = whole.bench.now()
     if not rehearsal:
@@ -104,20 +104,25 @@ def apply_chunk(connection: Connection, whole: Pass, above: int, upto: int, *, r
     if whole.step.apply is not None:
         whole.step.apply(chunk)
     applied = mark_applied(chunk)
+    if not rehearsal:
+        _note(chunk, whole, applied, moved)
+    return applied
+
+
+def _note(chunk: Chunk, whole: Pass, applied: int, moved: int) -> None:
     audit.record(
-        connection,
-        at=at,
+        chunk.connection,
+        at=chunk.at,
         actor=chunk.actor,
         act="apply-chunk",
         subject=f"rollout {whole.rollout.id} {whole.step.slug}",
         detail={
-            "learners": [above + 1, upto],
+            "learners": [chunk.above + 1, chunk.upto],
             "applied": applied,
             "changed_since_review": moved,
-            "digest": _digest(connection, whole),
+            "digest": _digest(chunk.connection, whole),
         },
     )
-    return applied
 
 
 def _chunk(connection: Connection, whole: Pass, above: int, upto: int) -> Chunk:
@@ -148,9 +153,9 @@ def _consume_approval(connection: Connection, whole: Pass) -> None:
     digest = items_digest(connection, head(whole.rollout, whole.step), whole.proposal_id)
     holding = reviews.standing_approvals(connection, whole.proposal_id, digest, whole.rollout.requested_by)
     needed = whole.rollout.plan.reviews.approvals_required
-    if len(holding) < needed:
-        raise ReviewMissing(f"{whole.step.slug}: {len(holding)} of {needed} approvals hold for this very list")
-    reviews.consume(connection, holding, whole.bench.now())
+    found = reviews.consume(connection, holding, whole.bench.now())
+    if found < needed:
+        raise ReviewMissing(f"{whole.step.slug}: {found} of {needed} approvals hold for this very list")
 
 
 def finish_step(connection: Connection, record: ledger.StepRecord, state: StepState, whole_at: Workbench) -> None:

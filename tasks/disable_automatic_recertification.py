@@ -4,29 +4,38 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, insert, literal, select
+from sqlalchemy import ColumnElement, and_, insert, literal, select
 
 from models.tables import hold, rollout_item, training_type
-from models.words import CHANGING, Outcome
-from tasks.step import Case, Chunk, Rule, chosen
+from models.words import Outcome
+from tasks.audience import Case
+from tasks.step import Chunk, Rule, chosen
+
+STILL_A_REASON = (
+    Outcome.SKIP_NO_COURSE,
+    Outcome.SKIP_TOO_RECENT,
+    Outcome.SKIP_WOULD_EXTEND,
+    Outcome.SKIP_TOO_EARLY,
+    Outcome.SKIP_CHANGED_SINCE_REVIEW,
+)
 
 
 def rule(case_: Case, person: Any) -> Rule:
     """Propose a hold where automatic recertification would otherwise act on the common day.
 
-    Who does not stand on the common day keeps the reason that the alignment gave.
+    Who does not stand on the common day keeps the reason that the alignment gave, where it is still one.
     """
     aligned = and_(person.open_id.is_(None), person.own_on == case_.plan.recertify_on)
     automatic = select(training_type.c.automatic).where(training_type.c.id == person.training_type_id).scalar_subquery()
-    changing = [outcome.value for outcome in sorted(CHANGING)]
-    reason = func.coalesce(person.aligned_outcome, literal(Outcome.SKIP_NOT_DUE.value))
     return Rule(
         outcome=chosen(
             (person.open_id.is_not(None), Outcome.SKIP_OPEN_ASSIGNMENT),
             (and_(aligned, automatic), Outcome.DISABLE),
             (aligned, Outcome.SKIP_UNCHANGED),
-            (person.aligned_outcome.in_(changing), Outcome.SKIP_NOT_DUE),
-            otherwise=reason,
+            (person.completed_on.is_(None), Outcome.SKIP_NEVER_COMPLETED),
+            (person.own_on.is_(None), Outcome.SKIP_NEVER),
+            *[(person.aligned_outcome == reason.value, reason) for reason in STILL_A_REASON],
+            otherwise=Outcome.SKIP_NOT_DUE,
         ),
         flags=literal(0),
         due=(person.due_on, person.due_on),

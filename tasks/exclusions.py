@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
-from sqlalchemy import Connection, insert, or_, select, update
+from sqlalchemy import Connection, Select, insert, or_, select, update
 
 from models import audit, ledger
 from models.addresses import address_key
-from models.digest import items_digest
 from models.errors import WrongInput
 from models.ledger import Rollout
 from models.people import User
@@ -16,7 +16,8 @@ from models.reviews import Gate
 from models.tables import exclusion, learner, proposal, rollout_item
 from models.words import Outcome
 from tasks.checklist import STEPS
-from tasks.proposing import CHANGES, counts, facts, head
+from tasks.proposing import CHANGES, fingerprint
+from tasks.step import unchanged
 from tasks.workbench import Workbench
 
 
@@ -28,53 +29,56 @@ def take_out(
     Raises:
         WrongInput: somebody is not on the list.
     """
-    found = []
+    found: list[int] = []
     for name in who:
-        ids = select(learner.c.id).where(
-            or_(learner.c.email_key == address_key(name), learner.c.employee_id == name.strip())
-        )
-        mine = (rollout_item.c.proposal_id == gate.proposal_id) & rollout_item.c.outcome.in_(CHANGES)
-        on_list = select(rollout_item.c.learner_id).where(mine, rollout_item.c.learner_id.in_(ids)).distinct()
-        keys = list(connection.scalars(on_list))
+        keys = _on_list(connection, gate, name)
         if not keys:
             raise WrongInput(f"--exclude {name}: nobody of this name has a line in this list that changes anything")
         found += [key for key in keys if key not in found]
-    if not found:
-        return []
-    item = rollout_item.c
-    connection.execute(
-        update(rollout_item)
-        .where(item.proposal_id == gate.proposal_id, item.learner_id.in_(found), item.outcome.in_(CHANGES))
-        .values(
-            outcome=Outcome.SKIP_EXCLUDED.value,
-            due_after=item.due_before,
-            recertification_after=item.recertification_before,
-            course_after=item.course_before,
-        )
+    if found:
+        _lines_excluded(connection, gate, found)
+        _keep_out(connection, rollout.id, found, approver.email, bench.now())
+    return found
+
+
+def _on_list(connection: Connection, gate: Gate, name: str) -> list[int]:
+    """Ids of the learners of this address or employee id who have a changing line in the list."""
+    mine = (rollout_item.c.proposal_id == gate.proposal_id) & rollout_item.c.outcome.in_(CHANGES)
+    on_list = select(rollout_item.c.learner_id).where(mine, rollout_item.c.learner_id.in_(_named(name)))
+    return list(connection.scalars(on_list.distinct()))
+
+
+def _named(name: str) -> Select[tuple[int]]:
+    return select(learner.c.id).where(
+        or_(learner.c.email_key == address_key(name), learner.c.employee_id == name.strip())
     )
-    out_already = select(exclusion.c.learner_id).where(exclusion.c.rollout_id == rollout.id)
-    known = set(connection.scalars(out_already))
+
+
+def _lines_excluded(connection: Connection, gate: Gate, learners: Sequence[int]) -> None:
+    item = rollout_item.c
+    mine = (item.proposal_id == gate.proposal_id) & item.learner_id.in_(learners) & item.outcome.in_(CHANGES)
+    connection.execute(update(rollout_item).where(mine).values(**unchanged(Outcome.SKIP_EXCLUDED)))
+
+
+def _keep_out(connection: Connection, rollout_id: int, learners: Sequence[int], by: str, at: datetime) -> None:
+    """Note who is out; who had been released is out again."""
+    mine = (exclusion.c.rollout_id == rollout_id) & exclusion.c.learner_id.in_(learners)
+    again = {"excluded_by": by, "excluded_at": at, "released_at": None}
+    connection.execute(update(exclusion).where(mine, exclusion.c.released_at.is_not(None)).values(**again))
+    known = set(connection.scalars(select(exclusion.c.learner_id).where(mine)))
     rows = [
-        {"rollout_id": rollout.id, "learner_id": key, "excluded_by": approver.email, "excluded_at": bench.now()}
-        for key in found
+        {"rollout_id": rollout_id, "learner_id": key, "excluded_by": by, "excluded_at": at}
+        for key in learners
         if key not in known
     ]
     if rows:
         connection.execute(insert(exclusion), rows)
-    return found
 
 
 def fingerprint_anew(connection: Connection, rollout: Rollout, gate: Gate) -> str:
     """Fingerprint and count the list anew after an exclusion."""
-    digest = items_digest(connection, head(rollout, STEPS[gate.slug]), gate.proposal_id)
     made = connection.execute(select(proposal.c.proposed_on).where(proposal.c.id == gate.proposal_id)).scalar_one()
-    values = {
-        "digest": digest,
-        "counts": counts(connection, gate.proposal_id),
-        "facts": facts(connection, gate.proposal_id, gate.slug, made),
-    }
-    connection.execute(update(proposal).where(proposal.c.id == gate.proposal_id).values(**values))
-    return digest
+    return fingerprint(connection, rollout, STEPS[gate.slug], gate.proposal_id, made)
 
 
 def release(bench: Workbench, rollout_id: int, who: Sequence[str], actor: str) -> int:
@@ -91,10 +95,8 @@ def release(bench: Workbench, rollout_id: int, who: Sequence[str], actor: str) -
         out = (exclusion.c.rollout_id == rollout_id) & exclusion.c.released_at.is_(None)
         found = list(connection.scalars(select(exclusion.c.learner_id).where(out))) if not who else []
         for name in who:
-            mine = select(learner.c.id).where(
-                or_(learner.c.email_key == address_key(name), learner.c.employee_id == name.strip())
-            )
-            keys = list(connection.scalars(select(exclusion.c.learner_id).where(out, exclusion.c.learner_id.in_(mine))))
+            mine = exclusion.c.learner_id.in_(_named(name))
+            keys = list(connection.scalars(select(exclusion.c.learner_id).where(out, mine)))
             if not keys:
                 raise WrongInput(f"{name} was not taken out of rollout {rollout_id}")
             found += keys

@@ -7,12 +7,14 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import Connection, func, insert, select, update
 
-from models import audit, ledger, lifecycle, reviews
+from models import audit, ledger, reviews
 from models.ledger import Rollout, StepRecord
 from models.outbox import USER_PREFIX, message_id, occasion_token
 from models.people import User, approvers_besides, find_user
+from models.plan import RolloutPlan
 from models.tables import message, proposal, review, rollout_step
 from models.words import MessageKind, MessageState, RolloutState, StepSlug, StepState
+from tasks import ending
 from tasks.workbench import Workbench
 
 
@@ -21,7 +23,7 @@ def open_gate(connection: Connection, bench: Workbench, rollout: Rollout, record
     assert record.proposal is not None  # noqa: S101 - only proposals are reviewed
     at = bench.now()
     review_id = reviews.open_gate(
-        connection, record.proposal.id, record.proposal.digest, last_day(bench.today(), rollout, record.slug), at
+        connection, record.proposal.id, record.proposal.digest, last_day(bench.today(), rollout.plan, record), at
     )
     for approver in approvers_besides(connection, rollout.requested_by):
         issue = reviews.ask(connection, review_id, approver.id)
@@ -39,13 +41,15 @@ def open_gate(connection: Connection, bench: Workbench, rollout: Rollout, record
     return review_id
 
 
-def last_day(today: date, rollout: Rollout, slug: StepSlug) -> date:
+def last_day(today: date, plan: RolloutPlan, record: StepRecord) -> date:
     """The last day to answer: as planned, and never after the list's own days stop making sense."""
-    planned = today + timedelta(days=rollout.plan.reviews.expires_in_days)
+    assert record.proposal is not None  # noqa: S101 - only proposals are reviewed
+    planned = today + timedelta(days=plan.reviews.expires_in_days)
     sensible = {
-        StepSlug.RENOTIFY_INCOMPLETE: rollout.plan.incomplete.new_due_on - timedelta(days=1),
-        StepSlug.SET_RECERTIFICATION_DATES: rollout.plan.recertify_on,
-    }.get(slug, planned)
+        StepSlug.RENOTIFY_INCOMPLETE: plan.incomplete.new_due_on - timedelta(days=1),
+        StepSlug.SET_RECERTIFICATION_DATES: plan.recertify_on,
+        StepSlug.RECERTIFY_DUE: record.proposal.proposed_on + timedelta(days=plan.due_in_days - 1),
+    }.get(record.slug, planned)
     return max(today, min(planned, sensible))
 
 
@@ -127,12 +131,12 @@ def expire_gates(bench: Workbench) -> list[int]:
 
 def _expire(connection: Connection, bench: Workbench, rollout_id: int, review_id: int, slug: StepSlug) -> bool:
     at = bench.now()
-    rollout = ledger.load(connection, rollout_id)
+    rollout = ledger.load(connection, rollout_id, lock=True)
     gate = reviews.open_gate_of(connection, rollout_id)
     if gate is None or gate.id != review_id or not rollout.is_alive:
         return False
     close_gate(connection, review_id, "expired", at)
-    lifecycle.finish(connection, rollout_id, RolloutState.EXPIRED, at, f"nobody answered the review of {slug}")
+    ending.end(connection, bench, rollout_id, RolloutState.EXPIRED, "upkeep", f"nobody answered the review of {slug}")
     requester = find_user(connection, rollout.requested_by)
     if requester is not None:
         context = {"rollout": rollout_id, "user": requester.id, "step": slug.value}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sqlalchemy import Column as Field
-from sqlalchemy import Date, Index, Integer, String, case, func, or_, select, update
+from sqlalchemy import Date, Index, Integer, String, and_, case, exists, func, insert, or_, select
 
 from models.choices import read as read_choices
 from models.staging import insert_missing, link, load, settle, staged, staging_table
@@ -19,8 +19,9 @@ from tasks.importing import Counts, Importing, identify
 from tasks.match_history import CHANGES, match
 
 _DAYS = ("assigned_on", "completed_on", "due_on", "own_on")
-_STAGED = ["line", "email_key", "email", "employee_id", "course_id", "training_type_id", *_DAYS]
-_STAGED += ["due_given", "own_given", "progress"]
+_NUMBERS = ("due_given", "own_given", "progress")
+_STAGED = ("line", "email_key", "email", "employee_id", "course_id", "training_type_id", *_DAYS, *_NUMBERS)
+_STORED = ("line", "learner_id", "course_id", *_DAYS, *_NUMBERS)
 DONE = "100"
 
 
@@ -48,13 +49,14 @@ def merge(importing: Importing) -> Counts:
     """
     importing.file.require("email", "employee_id")
     importing.file.require("course")
-    lines = _lines()
-    with staged(importing.connection, lines):
-        load(importing.connection, lines, _values(importing), _STAGED)
-        settle(importing.connection, lines)
-        identify(importing, lines)
-        _refuse_strangers(importing, lines)
-        _certify(importing, lines)
+    rows, lines = _rows(), _lines()
+    with staged(importing.connection, rows, lines):
+        # asked for beforehand: while rows are copied, PostgreSQL answers nothing else
+        load(importing.connection, rows, _values(importing, _courses(importing)), _STAGED)
+        settle(importing.connection, rows)
+        identify(importing, rows)
+        _refuse_strangers(importing, rows)
+        _certify(importing, rows, lines)
         match(importing.connection, lines)
         basis = read_choices(importing.connection).date_basis
         created = apply(importing, lines, basis)
@@ -63,23 +65,35 @@ def merge(importing: Importing) -> Counts:
     return counts
 
 
+def _rows() -> Any:
+    """The staging table of the file's own words."""
+    texts = [Field(name, String) for name in ("email_key", "email", "employee_id")]
+    return staging_table("staged_row", *texts, *_facts(), *map(link, ("training_type_id", "learner_id")))
+
+
 def _lines() -> Any:
-    """The staging table of a history file.
+    """The staging table of what is stored for each row.
 
-    Columns beside those of the file: the keys of learner, certification and known assignment, what became of the line
-    (``act``, see ``match_history``), and whether its own Recertification Date changes something (``dated``).
+    Columns beside the facts: the keys of learner, certification and known assignment, what became of the line
+    (``act``, see ``match_history``), and whether its own Recertification Date counts (0) or changes something (1).
     """
-    texts = [Field(name, String) for name in ("email_key", "email", "employee_id", "act")]
+    keys = map(link, ("learner_id", "certification_id", "known_id"))
+    return staging_table("staged_line", Field("act", String), Field("dated", Integer), *_facts(), *keys)
+
+
+def _facts() -> list[Field[Any]]:
     days = [Field(name, Date) for name in _DAYS]
-    numbers = [Field(name, Integer) for name in ("progress", "due_given", "own_given", "dated")]
-    keys = [link(name) for name in ("course_id", "training_type_id", "learner_id", "certification_id", "known_id")]
-    return staging_table("staged_line", *texts, *days, *numbers, *keys)
+    return [link("course_id"), *days, *(Field(name, Integer) for name in _NUMBERS)]
 
 
-def _values(importing: Importing) -> Iterator[tuple[Any, ...]]:
-    """The rows that hold by themselves, as the staging table takes them."""
+def _courses(importing: Importing) -> dict[str, tuple[int, int]]:
+    """Each course's own key and its training type's, by code."""
     query = select(course.c.code, course.c.id, course.c.training_type_id)
-    courses = {row.code: (row.id, row.training_type_id) for row in importing.connection.execute(query)}
+    return {row.code: (row.id, row.training_type_id) for row in importing.connection.execute(query)}
+
+
+def _values(importing: Importing, courses: dict[str, tuple[int, int]]) -> Iterator[tuple[Any, ...]]:
+    """The rows that hold by themselves, as the staging table takes them."""
     today = importing.today.isoformat()
     for line, row in importing.file.rows():
         email, employee_id, code, assigned_on, due_on, completed_on, progress, own_on = row
@@ -121,32 +135,33 @@ def _fault(
     return None
 
 
-def _refuse_strangers(importing: Importing, lines: Any) -> None:
-    query = select(lines.c.line, lines.c.email, lines.c.employee_id).where(lines.c.learner_id.is_(None))
-    found = importing.connection.execute(query.order_by(lines.c.line)).all()
+def _refuse_strangers(importing: Importing, rows: Any) -> None:
+    query = select(rows.c.line, rows.c.email, rows.c.employee_id).where(rows.c.learner_id.is_(None))
+    found = importing.connection.execute(query.order_by(rows.c.line)).all()
     for row in found:
         name, value = ("email", row.email) if row.email else ("employee_id", row.employee_id)
         importing.findings.reject(
             row.line, importing.file.title(name), value, f"no learner {quoted(value)}; import learners first"
         )
-    importing.take_out(lines, (row.line for row in found))
+    importing.take_out(rows, (row.line for row in found))
 
 
-def _certify(importing: Importing, lines: Any) -> None:
-    """Give each line its certification, made where there is none yet, and hold them all against other writers."""
+def _certify(importing: Importing, rows: Any, lines: Any) -> None:
+    """Give each row its certification, made where there is none yet, and hold them all against other writers."""
     connection = importing.connection
-    names = ("learner_id", "training_type_id")
-    pairs = select(lines.c.learner_id, lines.c.training_type_id).where(lines.c.learner_id.is_not(None))
-    insert_missing(connection, certification, names, pairs.order_by(lines.c.line))
-    key = (
-        select(certification.c.id)
-        .where(
-            certification.c.learner_id == lines.c.learner_id,
-            certification.c.training_type_id == lines.c.training_type_id,
-        )
-        .scalar_subquery()
+    pair = and_(
+        certification.c.learner_id == rows.c.learner_id,
+        certification.c.training_type_id == rows.c.training_type_id,
     )
-    connection.execute(update(lines).values(certification_id=key))
+    names = ("learner_id", "training_type_id")
+    missing = ~exists(select(certification.c.id).where(pair).correlate(rows))
+    insert_missing(
+        connection, certification, names, select(*(rows.c[name] for name in names)).where(missing).order_by(rows.c.line)
+    )
+    settle(connection, certification)
+    certified = select(*(rows.c[name] for name in _STORED), certification.c.id).join_from(rows, certification, pair)
+    connection.execute(insert(lines).from_select([*_STORED, "certification_id"], certified))
+    # now, not later: PostgreSQL does not use an index made over rows that its own transaction has updated
     Index(f"ix_{lines.name}_certification_id", lines.c.certification_id).create(connection)
     settle(connection, lines)
     if connection.dialect.name == "postgresql":

@@ -123,6 +123,8 @@ def _store(importing: Importing, rows: Any) -> Counts:
     values = _born(importing, rows)
     new = select(*values.values()).where(rows.c.learner_id.is_(None)).order_by(rows.c.line)
     created = importing.count(insert(learner).from_select(list(values), new))
+    if created:
+        settle(importing.connection, learner)
     return Counts(created, updated, matched - updated)
 
 

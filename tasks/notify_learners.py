@@ -9,7 +9,8 @@ from sqlalchemy import ColumnElement, and_, literal, select, true, update
 from models.outbox import occasion
 from models.tables import message, rollout_item
 from models.words import MessageKind, MessageState, Outcome
-from tasks.step import Case, Chunk, Rule, chosen
+from tasks.audience import Case
+from tasks.step import Chunk, Rule, chosen
 
 
 def rule(case_: Case, person: Any) -> Rule:

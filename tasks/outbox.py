@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, or_, select, update
 
 from mail.answers import Answer
 from mail.connection import Parcel
@@ -27,6 +27,8 @@ FIRST_DELAY = timedelta(minutes=1)
 LONGEST_DELAY = timedelta(hours=4)
 GIVE_UP_AFTER = timedelta(days=3)
 SEND_AGAIN_AFTER = timedelta(minutes=15)
+# After so many tries of which nobody knows whether they arrived, a person decides.
+MOST_COPIES = 4
 # Longer than the longest wait for a reply: whoever marked it is dead or cut off.
 ABANDONED_AFTER = timedelta(minutes=10)
 
@@ -111,7 +113,7 @@ class SqlOutbox:
         }
 
     def _created(self, connection: Connection, keys: Sequence[int]) -> dict[int, Any]:
-        query = select(message.c.id, message.c.created_at, message.c.deferrals, message.c.kind)
+        query = select(message.c.id, message.c.created_at, message.c.deferrals, message.c.attempts, message.c.kind)
         return {row.id: row for row in connection.execute(query.where(message.c.id.in_(keys)))}
 
     def _deferred(self, row: Any, at: datetime) -> dict[str, Any]:
@@ -121,8 +123,12 @@ class SqlOutbox:
         delay = min(FIRST_DELAY * 2**row.deferrals, LONGEST_DELAY) * random.uniform(0.8, 1.2)  # noqa: S311 - jitter
         return {"b_next": at + delay, "b_deferred": 1}
 
-    def _again_at(self, row: Any, at: datetime) -> datetime | None:
-        return at + SEND_AGAIN_AFTER if row is not None and row.kind in SENT_AGAIN else None
+    def _again_at(self, row: Row[Any] | None, at: datetime) -> datetime | None:
+        """When to send once more, though it may be a double; each time later, and not for ever."""
+        if row is None or row.kind not in SENT_AGAIN or row.attempts + 1 >= MOST_COPIES:
+            return None
+        wait: timedelta = SEND_AGAIN_AFTER * 2**row.attempts
+        return at + wait
 
     def give_back(self, keys: Sequence[int]) -> None:
         """Take back claimed letters that were never tried."""
@@ -172,7 +178,7 @@ def recover(database: Database, now: datetime, *, rollout_id: int | None = None,
         before = and_(message.c.claimed_by.like(f"rollout-{rollout_id}-%"), message.c.claimed_by != worker)
         stale = or_(stale, before)
     with database.write() as connection:
-        again = message.c.kind.in_([kind.value for kind in SENT_AGAIN])
+        again = and_(message.c.kind.in_([kind.value for kind in SENT_AGAIN]), message.c.attempts + 1 < MOST_COPIES)
         marked = and_(stale, message.c.state == MessageState.SENDING.value)
         settled = {"state": MessageState.UNCERTAIN.value, "flagged": True, "claimed_by": None, "claimed_at": None,
                    "last_reply": "the sender ended before the answer was recorded", "attempts": message.c.attempts + 1}  # fmt: skip

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, case, func, insert, select, update
+from sqlalchemy import Connection, case, func, insert, select, text, update
 
 from mail.template_versions import template_version
 from models import ledger, lifecycle
@@ -16,7 +16,8 @@ from models.digest import items_digest
 from models.ledger import Rollout, StepRecord
 from models.tables import assignment, proposal, rollout_item
 from models.words import CHANGING, Flag, MessageKind, Outcome, StepSlug
-from tasks.step import Case, Step, proposed
+from tasks.audience import Case
+from tasks.step import Step, proposed
 from tasks.workbench import Workbench
 
 CHANGES = [outcome.value for outcome in sorted(CHANGING)]
@@ -50,15 +51,23 @@ def write_proposal(
     case_ = case_of(connection, rollout, {slug: record for slug, record in steps.items() if slug != step.slug}, today)
     proposal_id = _new_round(connection, steps[step.slug].id, today, bench)
     connection.execute(proposed(step, case_, proposal_id))
-    values = {
-        "digest": items_digest(connection, head(rollout, step), proposal_id),
-        "counts": counts(connection, proposal_id),
-        "facts": facts(connection, proposal_id, step.slug, today),
-    }
-    connection.execute(update(proposal).where(proposal.c.id == proposal_id).values(**values))
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("ANALYZE rollout_item"))  # its planner knows nothing of rows written just now
+    fingerprint(connection, rollout, step, proposal_id, today)
     found = ledger.steps(connection, rollout.id)[step.slug].proposal
     assert found is not None  # noqa: S101 - written three lines above, in this very transaction
     return found
+
+
+def fingerprint(connection: Connection, rollout: Rollout, step: Step, proposal_id: int, proposed_on: date) -> str:
+    """Fingerprint and count a list as it stands, and note both; return the digest."""
+    values = {
+        "digest": items_digest(connection, head(rollout, step), proposal_id),
+        "counts": counts(connection, proposal_id),
+        "facts": facts(connection, proposal_id, step.slug, proposed_on),
+    }
+    connection.execute(update(proposal).where(proposal.c.id == proposal_id).values(**values))
+    return str(values["digest"])
 
 
 def _new_round(connection: Connection, step_id: int, today: date, bench: Workbench) -> int:

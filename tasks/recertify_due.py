@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, insert, literal, null, select, update
+from sqlalchemy import ColumnElement, Date, and_, cast, insert, literal, null, select, update
 
 from models.tables import assignment, certification, rollout_item
 from models.words import Flag, MessageKind, MessageState, Outcome
+from tasks.audience import Case
 from tasks.notices import queue_notices
-from tasks.step import Case, Chunk, Rule, chosen, flag
+from tasks.step import Chunk, Rule, chosen, flag
 
 
 def rule(case_: Case, person: Any) -> Rule:
@@ -34,7 +35,7 @@ def rule(case_: Case, person: Any) -> Rule:
         + flag(person.to_come_id.is_distinct_from(person.taken_id), Flag.COURSE_CHANGED)
         + flag(person.overridden, Flag.DATE_OVERRIDDEN),
         due=(person.due_on, literal(case_.today + timedelta(days=case_.plan.due_in_days))),
-        recertification=(person.recertification_on, null()),  # pending completion
+        recertification=(person.recertification_on, cast(null(), Date)),  # pending completion
         course=(person.taken_id, person.to_come_id),
         assignment=person.open_id,
     )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, literal, select, update
+from sqlalchemy import ColumnElement, and_, case, func, literal, update
 
 from models.tables import assignment, rollout_item
 from models.words import Flag, MessageKind, MessageState, Outcome
+from tasks.audience import Case
 from tasks.notices import queue_notices
-from tasks.step import Case, Chunk, Rule, chosen, flag
+from tasks.step import Chunk, Rule, chosen, flag
 
 
 def rule(case_: Case, person: Any) -> Rule:
@@ -43,16 +44,12 @@ def still_holds(chunk: Chunk, now: Any) -> ColumnElement[bool]:
 
 def apply(chunk: Chunk) -> None:
     """Move the Due Dates, keep the first ones on record, and queue one notice for each learner."""
-    new_due = select(rollout_item.c.due_after).where(
-        chunk.todo(Outcome.RENOTIFY), rollout_item.c.assignment_id == assignment.c.id
-    )
-    moved = select(rollout_item.c.assignment_id).where(chunk.todo(Outcome.RENOTIFY))
     chunk.connection.execute(
         update(assignment)
-        .where(assignment.c.id.in_(moved))
+        .where(assignment.c.id == rollout_item.c.assignment_id, chunk.todo(Outcome.RENOTIFY))
         .values(
             first_due_on=func.coalesce(assignment.c.first_due_on, assignment.c.due_on),
-            due_on=new_due.scalar_subquery(),
+            due_on=rollout_item.c.due_after,
         )
     )
     queue_notices(chunk, MessageKind.RENOTIFICATION, MessageState.QUEUED, (Outcome.RENOTIFY, Outcome.RENOTIFY_KEEP_DUE))

@@ -31,7 +31,7 @@ class Answer:
     Attributes:
         approver: e-mail address of who answers.
         code: the one-time code that was mailed to them.
-        decision: approve or reject.
+        decision: approve or reject; None where a form was filled in with neither.
         exclude: addresses or employee ids to take out of the list; only with approve.
         comment: kept with the answer.
         again: with reject: withdraw the list and propose afresh, instead of ending the rollout.
@@ -39,7 +39,7 @@ class Answer:
 
     approver: str
     code: str
-    decision: Decision
+    decision: Decision | None
     exclude: Sequence[str] = field(default_factory=tuple)
     comment: str = ""
     again: bool = False
@@ -81,12 +81,14 @@ def give_answer(bench: Workbench, rollout_id: int, answer: Answer, channel: Chan
 def _answer(
     connection: Connection, bench: Workbench, rollout_id: int, answer: Answer, channel: Channel, step: str
 ) -> Verdict:
-    rollout = ledger.load(connection, rollout_id)
+    rollout = ledger.load(connection, rollout_id, lock=True)
     gate = reviews.open_gate_of(connection, rollout_id)
     if gate is None or not rollout.is_alive:
         raise GateClosed(f"rollout {rollout_id}: no review is open; see: recert rollout show {rollout_id}")
     if step and step != gate.slug:
         raise GateClosed(f"rollout {rollout_id}: the open review is {gate.slug}, not {step}")
+    if answer.decision is None:
+        raise WrongInput("the decision must be approve or reject")
     approver = _permitted(connection, bench, rollout, gate, answer)
     if answer.decision is Decision.REJECT:
         return _reject(connection, bench, rollout, gate, approver, answer, channel)
@@ -213,7 +215,7 @@ def remind(bench: Workbench, rollout_id: int, *, actor: str = "shell") -> list[s
         GateClosed: no review is open.
     """
     with bench.database.write() as connection:
-        rollout = ledger.load(connection, rollout_id)
+        rollout = ledger.load(connection, rollout_id, lock=True)
         gate = reviews.open_gate_of(connection, rollout_id)
         if gate is None or not rollout.is_alive:
             raise GateClosed(f"rollout {rollout_id}: no review is open, so there is nobody to remind")
@@ -236,10 +238,10 @@ def _note_refusal(
     connection: Connection, bench: Workbench, rollout_id: int, answer: Answer, channel: Channel, refusal: RecertError
 ) -> None:
     """Write a refused answer into the audit; count a wrong code; burn a right one that was in the wrong hands."""
+    rollout = ledger.load(connection, rollout_id, lock=True)
     gate = reviews.open_gate_of(connection, rollout_id)
     if gate is None:
         return
-    rollout = ledger.load(connection, rollout_id)
     person = find_user(connection, answer.approver)
     owner = _owner(connection, bench, rollout, gate, answer.code)
     seen_by_others = owner is not None and (channel is Channel.PREFECT or person is None or owner.id != person.id)
@@ -278,7 +280,7 @@ def _audit(
         act=f"review-{result}",
         subject=f"rollout {gate.rollout_id} {gate.slug}",
         detail={
-            "decision": answer.decision.value,
+            "decision": answer.decision.value if answer.decision else None,
             "channel": channel.value,
             "digest_proposed": gate.digest,
             "excluded": len(answer.exclude),

@@ -6,7 +6,6 @@ import csv
 import io
 from typing import Any
 
-from models.safe_csv import safe_cell
 from sqlalchemy import Connection, select
 
 from mail.letters import Attachment
@@ -15,6 +14,7 @@ from models.errors import RecertError
 from models.ledger import Rollout, StepRecord
 from models.people import User, users
 from models.reviews import Gate
+from models.safe_csv import safe_cell
 from models.tables import proposal, review, rollout_step
 from models.words import MessageKind, Outcome, StepSlug, flag_slugs
 from tasks.checklist import STEPS
@@ -68,9 +68,8 @@ def _review_request(
     code = codes.MASKED
     if gate is not None and not masked:
         code = codes.review_code(bench.key, gate.id, gate.digest, reader.id, context["issue"])
-    attachments = []
-    if choices.read(connection).attach_list and not masked:
-        attachments = [exact_list(connection, rollout, record)]
+    attached = choices.read(connection).attach_list
+    attachments = [exact_list(connection, rollout, record)] if attached and not masked else []
     step = STEPS[record.slug]
     assert record.proposal is not None  # noqa: S101 - a reviewed step has one
     return (
@@ -86,7 +85,7 @@ def _review_request(
             "digest": record.proposal.digest,
             "commands": answer_lines(rollout.id, reader.email, code),
             "links": links(bench, rollout),
-            "attached": bool(attachments),
+            "attached": attached,
             "caught": bench.settings.mail_is_caught,
         },
         reader.name,

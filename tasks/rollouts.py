@@ -9,15 +9,16 @@ from sqlalchemy import Connection, func, literal, select, update
 
 from models import audit, codes, lease, ledger, lifecycle, people, reviews
 from models.errors import PlanInvalid, Refused
-from models.ledger import Rollout, StepRecord
+from models.ledger import StepRecord
 from models.plan import RolloutPlan
-from models.tables import message, rollout, rollout_item, training_type
+from models.tables import message, rollout, rollout_item
 from models.words import ALIVE, MessageKind, MessageState, Role, RolloutState, StepSlug, StepState
+from tasks import ending
 from tasks.applying import finish_step
+from tasks.audience import Case, audience
 from tasks.checklist import CHECKLIST, STEPS
 from tasks.gates import open_gate, queue_to_user
-from tasks.proposing import CHANGES, changes_in, write_proposal
-from tasks.step import Case, audience
+from tasks.proposing import CHANGES, changes_in, fingerprint, write_proposal
 from tasks.workbench import Workbench
 
 NO_ROLLOUT = -1
@@ -207,8 +208,11 @@ def reopen_gate(bench: Workbench, opened: Opened, slug: StepSlug) -> None:
     with bench.database.write() as connection:
         lease.beat(connection, opened.rollout_id, opened.epoch, bench.now())
         if reviews.open_gate_of(connection, opened.rollout_id) is None:
+            whole = ledger.load(connection, opened.rollout_id)
             record = ledger.steps(connection, opened.rollout_id)[slug]
-            open_gate(connection, bench, ledger.load(connection, opened.rollout_id), record)
+            assert record.proposal is not None  # noqa: S101 - only proposals were ever approved
+            fingerprint(connection, whole, STEPS[slug], record.proposal.id, record.proposal.proposed_on)
+            open_gate(connection, bench, whole, ledger.steps(connection, opened.rollout_id)[slug])
 
 
 def close_step(bench: Workbench, opened: Opened, slug: StepSlug) -> None:
@@ -248,44 +252,7 @@ def end_rollout(
     Automatic recertification is switched off, as an act of its own, where the plan does not want it restored.
     """
     with bench.database.write() as connection:
-        whole = ledger.load(connection, rollout_id)
-        held = ledger.steps(connection, rollout_id)[StepSlug.DISABLE_AUTOMATIC_RECERTIFICATION].is_done
-        if not lifecycle.finish(connection, rollout_id, state, bench.now(), reason):
-            return False
-        _release_mail(connection, bench, rollout_id, drop=drop_mail)
-        detail = {"state": state.value, "reason": reason, "drop_mail": drop_mail}
-        audit.record(
-            connection, at=bench.now(), actor=actor, act="end-rollout", subject=f"rollout {rollout_id}", detail=detail
-        )
-        if held and not whole.plan.restore_automatic:
-            _switch_off(connection, bench, whole)
-    return True
-
-
-def _release_mail(connection: Connection, bench: Workbench, rollout_id: int, *, drop: bool) -> None:
-    """What was assigned is told, also when the rollout stops between assigning and telling."""
-    mine = (message.c.rollout_id == rollout_id) & message.c.learner_id.is_not(None)
-    if drop:
-        unsent = [MessageState.HELD.value, MessageState.QUEUED.value, MessageState.DEFERRED.value]
-        dropped = {"state": MessageState.CANCELLED.value, "last_reply": "dropped with its rollout"}
-        connection.execute(update(message).where(mine, message.c.state.in_(unsent)).values(**dropped))
-        return
-    held = update(message).where(mine, message.c.state == MessageState.HELD.value)
-    connection.execute(held.values(state=MessageState.QUEUED.value, next_try_at=bench.now()))
-
-
-def _switch_off(connection: Connection, bench: Workbench, whole: Rollout) -> None:
-    connection.execute(
-        update(training_type).where(training_type.c.slug.in_(whole.plan.training_types)).values(automatic=False)
-    )
-    audit.record(
-        connection,
-        at=bench.now(),
-        actor=f"rollout {whole.id}",
-        act="automatic-off",
-        subject=", ".join(whole.plan.training_types),
-        detail={"restore_automatic": False},
-    )
+        return ending.end(connection, bench, rollout_id, state, actor, reason, drop_mail=drop_mail)
 
 
 def is_alive(bench: Workbench, rollout_id: int) -> bool:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, false, func, literal, or_, select, update
+from sqlalchemy import BigInteger, ColumnElement, and_, case, cast, false, func, literal, null, or_, update
 
 from models.dates import days_between
 from models.tables import certification, rollout_item
 from models.words import Flag, Outcome
-from tasks.step import Case, Chunk, Rule, chosen, flag
+from tasks.audience import Case
+from tasks.step import Chunk, Rule, chosen, flag
 
 SET = (Outcome.SET_DATE, Outcome.SET_DATE_EXTENDS)
 
@@ -65,10 +66,10 @@ def reasons_not_to_align(case_: Case, person: Any, course: Any) -> list[tuple[Co
 def mapped_course(case_: Case, person: Any) -> ColumnElement[Any]:
     """The course the plan names instead of the one to come; null where it names none."""
     if not case_.next_course:
-        return literal(None)
+        return cast(null(), BigInteger)
     named = func.coalesce(person.changed_to_id, person.taken_id)
     pairs = [(or_(named == old, person.to_come_id == old), literal(new)) for old, new in case_.next_course.items()]
-    return case(*pairs, else_=literal(None))
+    return case(*pairs, else_=cast(null(), BigInteger))
 
 
 def changed_course(case_: Case, person: Any) -> ColumnElement[bool]:
@@ -92,10 +93,9 @@ def still_holds(chunk: Chunk, now: Any) -> ColumnElement[bool]:
 def apply(chunk: Chunk) -> None:
     """Write the common day as an override of this rollout, and the course to come where it changes."""
     mine = and_(chunk.todo(*SET), rollout_item.c.certification_id == certification.c.id)
-    keys = select(rollout_item.c.certification_id).where(chunk.todo(*SET))
     chunk.connection.execute(
         update(certification)
-        .where(certification.c.id.in_(keys))
+        .where(mine)
         .values(
             override_on=chunk.case.plan.recertify_on,
             override_by=chunk.actor,
@@ -106,7 +106,6 @@ def apply(chunk: Chunk) -> None:
     )
     if chunk.case.next_course:
         changed = and_(mine, rollout_item.c.flags.op("&")(int(Flag.COURSE_CHANGED)) != 0)
-        course = select(rollout_item.c.course_after).where(changed).scalar_subquery()
         chunk.connection.execute(
-            update(certification).where(select(literal(1)).where(changed).exists()).values(next_course_id=course)
+            update(certification).where(changed).values(next_course_id=rollout_item.c.course_after)
         )

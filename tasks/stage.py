@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol, TypeVar
 
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
-from models import audit, ledger, reviews
-from models.errors import GateClosed, MailUnavailable, RecertError, ReviewMissing
+from models import audit, lease, ledger, reviews
+from models.errors import GateClosed, MailUnavailable, Refused, ReviewMissing, WrongInput
 from models.ledger import Rollout, StepRecord
 from models.reviews import Gate
 from models.tables import message
@@ -55,6 +56,18 @@ class Conductor(Protocol):
         """Show where the rollout stands."""
 
 
+def filled_in(form: Mapping[str, Any]) -> Answer:
+    """Read what stands in a form; whoever reaches Prefect's API can send anything, so nothing is taken for granted."""
+    decision, exclude = form.get("decision"), form.get("exclude")
+    return Answer(
+        str(form.get("approver") or ""),
+        str(form.get("code") or ""),
+        Decision(decision) if decision in list(Decision) else None,
+        tuple(str(who) for who in exclude) if isinstance(exclude, list) else (),
+        str(form.get("comment") or ""),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
     """A pass over one rollout under one lease."""
@@ -72,6 +85,13 @@ class Stage:
         """A step as the ledger has it now."""
         with self.bench.database.read() as connection:
             return ledger.steps(connection, self.opened.rollout_id)[slug]
+
+    @contextmanager
+    def _leased(self) -> Iterator[Connection]:
+        """A unit of work of this pass; an orphan is stopped by it, and suspends no run that another has taken over."""
+        with self.bench.database.write() as connection:
+            lease.beat(connection, self.opened.rollout_id, self.opened.epoch, self.bench.now())
+            yield connection
 
     def confirm(self) -> None:
         """Let the person named as requester confirm a start that no door vouches for."""
@@ -98,7 +118,7 @@ class Stage:
             self._sleep(record)
 
     def _sleep(self, record: StepRecord) -> NoReturn:
-        with self.bench.database.write() as connection:
+        with self._leased() as connection:
             ledger.set_step_state(connection, record.id, StepState.WAITING)
             ledger.set_state(connection, self.opened.rollout_id, RolloutState.WAITING)
             opening = ledger.count_opening(connection, record.id)
@@ -114,6 +134,7 @@ class Stage:
 
     def review(self, step: Step) -> None:
         """Wait at the gate until it is answered. On return the step is approved, rejected, or to be proposed anew."""
+        answered = False
         while (record := self.record(step.slug)).state is StepState.IN_REVIEW:
             gate = self._gate(step)
             self._ask(step, gate)
@@ -122,8 +143,9 @@ class Stage:
             if given is not None:
                 self._take(given)
                 self.conductor.forget(key)
+                answered = True
                 continue
-            self._open(step, record, gate)
+            self._open(step, record, gate, woken=record.openings > 0 and not answered)
         if record.openings:
             self.conductor.forget(f"{record.slug}-{record.openings}")
 
@@ -146,26 +168,19 @@ class Stage:
 
     def _take(self, given: Mapping[str, Any]) -> None:
         """Check what came through Prefect's form; what does not hold is in the audit, and the gate opens again."""
-        answer = Answer(
-            str(given.get("approver", "")),
-            str(given.get("code", "")),
-            Decision(given.get("decision", Decision.REJECT.value)),
-            tuple(str(who) for who in given.get("exclude") or ()),
-            str(given.get("comment") or ""),
-        )
         try:
-            give_answer(self.bench, self.opened.rollout_id, answer, Channel.PREFECT)
+            give_answer(self.bench, self.opened.rollout_id, filled_in(given), Channel.PREFECT)
         except GateClosed:
             return
-        except RecertError:
+        except (Refused, WrongInput):
             with self.bench.database.read() as connection:
                 gate = reviews.open_gate_of(connection, self.opened.rollout_id)
             time.sleep(min(2 ** (gate.false_answers if gate else 0), LONGEST_PAUSE_S))
 
-    def _open(self, step: Step, record: StepRecord, gate: Gate) -> None:
+    def _open(self, step: Step, record: StepRecord, gate: Gate, *, woken: bool) -> None:
         """Suspend at the gate; return only if it was answered meanwhile, by a door that is quicker than we are."""
-        with self.bench.database.write() as connection:
-            if record.openings and gate.false_answers == 0:
+        with self._leased() as connection:
+            if woken:
                 audit.record(
                     connection,
                     at=self.bench.now(),
@@ -204,7 +219,7 @@ class Stage:
             self._sleep_for_mail(record)
 
     def _sleep_for_mail(self, record: StepRecord) -> NoReturn:
-        with self.bench.database.write() as connection:
+        with self._leased() as connection:
             ledger.set_state(connection, self.opened.rollout_id, RolloutState.WAITING)
             opening = ledger.count_opening(connection, record.id)
         self.report()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -15,43 +15,20 @@ from sqlalchemy import (
     Subquery,
     and_,
     case,
-    false,
     func,
     insert,
     literal,
-    or_,
     select,
-    true,
     update,
 )
 
 from models.plan import RolloutPlan
 from models.roster import standing
-from models.tables import certification, exclusion, learner, rollout_item
+from models.tables import certification, rollout_item
 from models.words import CHANGING, Flag, Outcome, StepSlug
+from tasks.audience import Case, audience
 
 ITEM_COLUMNS = [column.name for column in rollout_item.columns if column.name != "applied_at"]
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """What one proposal is made from.
-
-    Attributes:
-        rollout_id: whose.
-        plan: the plan as it was started.
-        today: the day it is proposed, the organisation's.
-        training_types: ids of the plan's training types.
-        next_course: course id to course id, from the plan.
-        earlier: the current proposal of each earlier step.
-    """
-
-    rollout_id: int
-    plan: RolloutPlan
-    today: date
-    training_types: Sequence[int]
-    next_course: Mapping[int, int]
-    earlier: Mapping[StepSlug, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,73 +121,6 @@ class Step:
         return self.review == "always" or (self.review == "planned" and self.slug in plan.reviews.steps)
 
 
-def matches_audience(plan: RolloutPlan) -> ColumnElement[bool]:
-    """Whether a learner row is in the plan's audience (archived or excluded ones included: they get a code)."""
-    wanted: list[ColumnElement[bool]] = []
-    if plan.audience.departments:
-        wanted.append(learner.c.department.in_(plan.audience.departments))
-    if plan.audience.locations:
-        wanted.append(learner.c.location.in_(plan.audience.locations))
-    return and_(true(), *wanted)
-
-
-def audience(case_: Case, source: StepSlug | None) -> Subquery:
-    """The certifications a proposal has a line for, with what every rule may ask about them.
-
-    Besides ``standing``'s columns: ``excluded``, ``left_audience`` (it was in the alignment and has left),
-    ``aligned_outcome`` (its outcome there, or null) and ``is_new`` (it was not there when the rollout started).
-    """
-    stands = standing(case_.today)
-    first = rollout_item.alias("first")
-    aligned = rollout_item.alias("aligned")
-    within = and_(stands.c.training_type_id.in_(case_.training_types), matches_audience(case_.plan))
-    query = (
-        select(
-            *stands.c,
-            exclusion.c.learner_id.is_not(None).label("excluded"),
-            case((within, false()), else_=true()).label("left_audience"),
-            aligned.c.outcome.label("aligned_outcome"),
-            _is_new(case_, first).label("is_new"),
-        )
-        .join_from(stands, learner, learner.c.id == stands.c.learner_id)
-        .outerjoin(
-            exclusion,
-            and_(
-                exclusion.c.rollout_id == case_.rollout_id,
-                exclusion.c.learner_id == stands.c.learner_id,
-                exclusion.c.released_at.is_(None),
-            ),
-        )
-        .outerjoin(first, _item_of(first, stands, case_.earlier.get(StepSlug.VERIFY_COMPLETION)))
-        .outerjoin(aligned, _item_of(aligned, stands, case_.earlier.get(StepSlug.SET_RECERTIFICATION_DATES)))
-    )
-    if source is None:
-        return query.where(or_(within, aligned.c.learner_id.is_not(None))).subquery("audience")
-    renewed = rollout_item.alias("renewed")
-    return (
-        query.add_columns(
-            renewed.c.assignment_id.label("renewed_assignment_id"), renewed.c.due_after.label("renewed_due")
-        )
-        .join(renewed, _item_of(renewed, stands, case_.earlier.get(source)))
-        .where(renewed.c.applied_at.is_not(None))
-        .subquery("audience")
-    )
-
-
-def _is_new(case_: Case, first: Any) -> ColumnElement[bool]:
-    if StepSlug.VERIFY_COMPLETION not in case_.earlier:
-        return false()
-    return case((first.c.learner_id.is_(None), true()), else_=false())
-
-
-def _item_of(item: Any, stands: Subquery, proposal_id: int | None) -> ColumnElement[bool]:
-    return and_(
-        item.c.proposal_id == literal(proposal_id if proposal_id is not None else -1),
-        item.c.learner_id == stands.c.learner_id,
-        item.c.training_type_id == stands.c.training_type_id,
-    )
-
-
 def proposed(step: Step, case_: Case, proposal_id: int) -> Insert:
     """The one statement that writes an item for every certification of the audience."""
     people = audience(case_, step.source)
@@ -290,7 +200,19 @@ def set_aside_what_moved(chunk: Chunk, step: Step) -> int:
         .exists()
     )
     moved = update(rollout_item).where(chunk.todo(), ~holds)
-    return chunk.connection.execute(moved.values(outcome=Outcome.SKIP_CHANGED_SINCE_REVIEW.value)).rowcount
+    return chunk.connection.execute(moved.values(**unchanged(Outcome.SKIP_CHANGED_SINCE_REVIEW))).rowcount
+
+
+def unchanged(outcome: Outcome) -> dict[str, Any]:
+    """What becomes of an item that turns out to change nothing: its code, and its values before also as those after."""
+    item = rollout_item.c
+    return {
+        "outcome": outcome.value,
+        "flags": item.flags.op("&")(Flag.NEW_SINCE_START.value),
+        "due_after": item.due_before,
+        "recertification_after": item.recertification_before,
+        "course_after": item.course_before,
+    }
 
 
 def mark_applied(chunk: Chunk) -> int:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from models import codes, lease, ledger, reviews
-from models.ledger import Rollout, StepRecord
+from models.ledger import Rollout
 from models.words import RolloutState
 from tasks import rollouts, runs
 from tasks.gates import expire_gates
@@ -17,6 +17,9 @@ from tasks.workbench import Workbench
 DEAD_AFTER = timedelta(seconds=20)
 # Between writing a rollout and creating its run a door needs a moment.
 HALF_STARTED_AFTER = timedelta(seconds=15)
+
+# A run that could not be told of its rollout's end is looked for so long.
+TOLD_WITHIN = timedelta(days=2)
 
 
 class Remedy(StrEnum):
@@ -65,21 +68,19 @@ def remedy(seen: Situation) -> Remedy:
 
 
 def is_ready(bench: Workbench, rollout: Rollout) -> bool:
-    """Whether a suspended rollout has something to do: its day has come, its gate is answered, or mail was tried."""
+    """Whether a suspended rollout has something to do: its day has come, its gate is answered, its mail was tried."""
+    if rollout.confirmed_at is None or not rollout.is_alive:
+        return False
     with bench.database.read() as connection:
-        if rollout.confirmed_at is None or not rollout.is_alive:
-            return False
         if reviews.open_gate_of(connection, rollout.id) is not None:
             return False
         steps = ledger.steps(connection, rollout.id)
         current = next((record for record in steps.values() if not record.is_done), None)
-        return current is None or _can_go_on(bench, current)
-
-
-def _can_go_on(bench: Workbench, current: StepRecord) -> bool:
-    if current.proposal is None:
-        return bench.today() >= current.opens_on
-    return True
+        if current is None:
+            return True
+        if current.proposal is None:
+            return bench.today() >= current.opens_on
+        return bool(rollouts.items_left(connection, current)) or not rollouts.mail_untried(connection, rollout.id)
 
 
 def mend(bench: Workbench, rollout: Rollout) -> Remedy:
@@ -153,11 +154,25 @@ def watch(bench: Workbench) -> dict[str, int]:
 
 
 def expire(bench: Workbench) -> int:
-    """End rollouts whose gate nobody answered, and let their runs say so; return how many."""
-    expired = expire_gates(bench)
-    for rollout_id in expired:
-        with bench.database.read() as connection:
-            rollout = ledger.load(connection, rollout_id)
-        if rollout.flow_run_id:
-            runs.wake(rollout.flow_run_id)
-    return len(expired)
+    """End rollouts whose gate nobody answered; return how many."""
+    return len(expire_gates(bench))
+
+
+def tell_ended(bench: Workbench) -> int:
+    """Wake suspended runs whose rollout has ended without them, so that they say so; return how many.
+
+    Raises:
+        PrefectUnavailable: the next look finds them again.
+    """
+    with bench.database.read() as connection:
+        every = ledger.rollouts(connection)
+    woken = 0
+    for rollout in every:
+        recent = rollout.finished_at is not None and bench.now() - rollout.finished_at < TOLD_WITHIN
+        if not recent or rollout.flow_run_id is None:
+            continue
+        run = runs.find_run(rollout.flow_run_id)
+        if run is not None and run.type == "PAUSED":
+            runs.wake(run.id)
+            woken += 1
+    return woken

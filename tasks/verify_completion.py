@@ -8,7 +8,8 @@ from sqlalchemy import Select, and_, case, literal, select
 
 from models.tables import certification, exclusion, learner, training_type
 from models.words import Outcome
-from tasks.step import Case, Rule, chosen, matches_audience
+from tasks.audience import Case, matches_audience
+from tasks.step import Rule, chosen
 
 
 def rule(case_: Case, person: Any) -> Rule:

@@ -113,6 +113,11 @@ class Up:
         self.process.wait()
         (self.home / "up.log").unlink()
 
+    def close(self) -> None:
+        """Leave nothing running, whatever the test came to."""
+        if self.process is not None and self.process.poll() is None:
+            self.kill_everything()
+
     def ask(self, method: str, path: str, body: Any = None) -> Any:
         """One request to the Prefect API, tried again where SQLite was busy."""
         for _ in range(20):

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-from sqlalchemy import Connection, insert, select, update
+from pydantic import SecretStr
+from sqlalchemy import Connection, Row, Select, Table, func, insert, select, update
 
 from config.settings import MailServer, Settings
-from models import people, reviews, schema
+from models import lease, ledger, people, reviews, schema
 from models.codes import review_code
 from models.database import Database
 from models.plan import RolloutPlan, plan_from
+from models.reviews import Gate
 from models.tables import assignment, certification, course, learner, message, training_type
-from models.words import Channel, Decision, Role, RolloutState
+from models.words import Channel, Decision, Role, RolloutState, StepSlug, StepState
 from tasks import rollouts
+from tasks.applying import apply_step
+from tasks.checklist import STEPS
+from tasks.items import as_json, items
 from tasks.overview import Overview
 from tasks.review import Answer, Verdict, give_answer
+from tasks.rollouts import Opened
 from tasks.stage import Stage
 from tasks.workbench import Workbench
 
@@ -29,14 +36,29 @@ NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 OPERATOR, APPROVER, SECOND = "opal@example.org", "ava@example.org", "bo@example.org"
 
 
-def a_bench(url: str, home: Path, mail: MailServer | None = None, today: date = TODAY, **more: Any) -> Workbench:
+def a_bench(
+    url: str, home: Path, mail: MailServer | None = None, today: date = TODAY, *, migrated: bool = False, **more: Any
+) -> Workbench:
     """A workbench on a migrated database; mail goes to *mail*, in clear text."""
     if mail is not None:
         more["smtp_url"] = f"smtp://{mail.host}:{mail.port}?tls=none"
     settings = Settings(home=home, database_url=url, today=today, mail_connections=2, **more)
     bench = Workbench(settings, Database(settings.database))
-    schema.upgrade(bench.database)
+    if not migrated:
+        schema.upgrade(bench.database)
     return bench
+
+
+def on(bench: Workbench, day: date | str, **changes: Any) -> Workbench:
+    """The same workbench on another day (or with other settings)."""
+    today = date.fromisoformat(day) if isinstance(day, str) else day
+    return replace(bench, settings=bench.settings.model_copy(update={"today": today, **changes}))
+
+
+def mailing(bench: Workbench, mail: MailServer, **changes: Any) -> Workbench:
+    """The same workbench with a mail server, in clear text."""
+    url = SecretStr(f"smtp://{mail.host}:{mail.port}?tls=none")
+    return replace(bench, settings=bench.settings.model_copy(update={"smtp_url": url, **changes}))
 
 
 def a_plan(**changes: Any) -> RolloutPlan:
@@ -59,19 +81,20 @@ def some_users(connection: Connection) -> None:
 
 @dataclass(frozen=True)
 class Held:
-    """One certification to be: facts in short. ``open_due`` makes an open assignment."""
+    """One certification to be: facts in short. ``open_due`` makes an open assignment; ``-`` one without a Due Date."""
 
     training: str = "conduct"
     completed: str | None = "2025-10-01"
     own_on: str | None = "2026-10-01"
     open_due: str | None = None
     progress: int = 0
-    course: str = "C-1"
+    course: str | None = "C-1"
+    next_course: str | None = None
     override: str | None = None
 
 
 def _day(value: str | None) -> date | None:
-    return date.fromisoformat(value) if value else None
+    return date.fromisoformat(value) if value and value != "-" else None
 
 
 def some_courses(connection: Connection) -> None:
@@ -103,11 +126,12 @@ def a_learner(connection: Connection, number: int, *held: Held, **values: Any) -
 def _certification(connection: Connection, learner_id: int, held: Held) -> None:
     kind = select(training_type.c.id).where(training_type.c.slug == held.training).scalar_subquery()
     code = select(course.c.id).where(course.c.code == held.course).scalar_subquery()
+    to_come = select(course.c.id).where(course.c.code == held.next_course).scalar_subquery()
     cycles = int(held.completed is not None) + int(held.open_due is not None)
     made = connection.execute(
         insert(certification).values(
             learner_id=learner_id, training_type_id=kind, cycle=cycles, course_id=code,
-            completed_on=_day(held.completed), computed_on=_day(held.own_on), override_on=_day(held.override),
+            next_course_id=to_come, completed_on=_day(held.completed), computed_on=_day(held.own_on), override_on=_day(held.override),
         )
     ).inserted_primary_key[0]  # fmt: skip
     lines: list[dict[str, Any]] = []
@@ -122,7 +146,8 @@ def _certification(connection: Connection, learner_id: int, held: Held) -> None:
 
 def ten_learners(connection: Connection) -> None:
     """One of each kind that a rollout must tell apart."""
-    some_courses(connection)
+    if connection.execute(select(func.count()).select_from(course)).scalar_one() == 0:
+        some_courses(connection)
     privacy = {"training": "privacy", "course": "P-1"}
     a_learner(connection, 1, Held(), Held(**privacy, completed="2025-01-15", own_on="2027-01-15"))
     a_learner(connection, 2, Held(open_due="2026-10-31", progress=40), Held(**privacy, open_due="2026-12-24"))
@@ -172,64 +197,189 @@ class PlainConductor:
     def publish(self, seen: Overview) -> None:
         self.seen.append(seen)
 
+    def fill_in(self, **form: Any) -> None:
+        """Answer the newest suspension's form."""
+        self.filled_in[self.keys[-1]] = form
 
-def one_pass(bench: Workbench, conductor: PlainConductor, plan: RolloutPlan, rollout_id: int) -> RolloutState | None:
+
+def begin(bench: Workbench, rollout_id: int) -> Opened:
+    """Take the lease, as a flow run does when it goes on."""
+    with bench.database.write() as connection:
+        epoch = lease.take_lease(connection, rollout_id, bench.now())
+        if ledger.load(connection, rollout_id).confirmed_at is not None:
+            ledger.set_state(connection, rollout_id, RolloutState.RUNNING)
+    return Opened(rollout_id, epoch)
+
+
+def one_pass(bench: Workbench, rollout_id: int, conductor: PlainConductor | None = None) -> RolloutState | None:
     """Let a run go on from the top; None if it was suspended."""
     from flows.annual_rollout import walk
 
-    with bench.database.write() as connection:
-        epoch = rollouts.lease.take_lease(connection, rollout_id, bench.now())
-        rollouts.ledger.set_state(connection, rollout_id, RolloutState.RUNNING)
-    del plan
     try:
-        return walk(Stage(bench, rollouts.Opened(rollout_id, epoch), conductor))
+        return walk(Stage(bench, begin(bench, rollout_id), conductor or PlainConductor()))
     except Stopped:
         return None
 
 
-def code_for(bench: Workbench, rollout_id: int, email: str) -> str:
-    """The code that was mailed to *email* for the open gate."""
-    with bench.database.read() as connection:
-        gate = reviews.open_gate_of(connection, rollout_id)
-        user = people.find_user(connection, email)
-        assert gate is not None
-        assert user is not None
-        issue = reviews.issue_of(connection, gate.id, user.id)
-        assert issue is not None
-        return review_code(bench.key, gate.id, gate.digest, user.id, issue[0])
-
-
-def approve(bench: Workbench, rollout_id: int, email: str = APPROVER, **more: Any) -> Verdict:
-    """Approve the open gate as *email*, with the code they were mailed."""
-    answer = Answer(email, code_for(bench, rollout_id, email), Decision.APPROVE, **more)
-    return give_answer(bench, rollout_id, answer, Channel.COMMAND_LINE)
-
-
-def run_to_end(
-    bench: Workbench, plan: RolloutPlan, rollout_id: int, conductor: PlainConductor | None = None
-) -> RolloutState:
+def run_to_end(bench: Workbench, rollout_id: int, conductor: PlainConductor | None = None) -> RolloutState:
     """Go on, approving each gate as it stands, until the rollout has ended."""
     conductor = conductor or PlainConductor()
     for _ in range(30):
-        ended = one_pass(bench, conductor, plan, rollout_id)
+        ended = one_pass(bench, rollout_id, conductor)
         if ended is not None:
             return ended
-        with bench.database.read() as connection:
-            gate = reviews.open_gate_of(connection, rollout_id)
-        if gate is not None:
-            approve(bench, rollout_id)
+        approve_all(bench, rollout_id)
     raise AssertionError("the rollout does not come to its end")
+
+
+def started(bench: Workbench, **plan: Any) -> int:
+    """Start a rollout of ``a_plan``; return its id."""
+    return rollouts.start_rollout(bench, a_plan(**plan), OPERATOR)
+
+
+def propose(bench: Workbench, rollout_id: int, *slugs: StepSlug) -> None:
+    """Propose these steps, nothing else."""
+    opened = begin(bench, rollout_id)
+    for slug in slugs:
+        rollouts.propose_step(bench, opened, slug)
+
+
+def carry_out(bench: Workbench, rollout_id: int, *slugs: StepSlug, **how: Any) -> None:
+    """Propose, approve, apply and close these steps; no mail is sent."""
+    for slug in slugs:
+        propose(bench, rollout_id, slug)
+        approve_all(bench, rollout_id)
+        put_into_effect(bench, rollout_id, slug, **how)
+
+
+def put_into_effect(bench: Workbench, rollout_id: int, slug: StepSlug, **how: Any) -> None:
+    """Apply and close a step that is approved; one that had nothing to do stays as it is."""
+    if step_state(bench, rollout_id, slug) is StepState.APPROVED:
+        opened = begin(bench, rollout_id)
+        apply_step(bench, rollout_id, STEPS[slug], opened.epoch, **how)
+        rollouts.close_step(bench, opened, slug)
+
+
+def gate_of(bench: Workbench, rollout_id: int) -> Gate | None:
+    """The open gate."""
+    with bench.database.read() as connection:
+        return reviews.open_gate_of(connection, rollout_id)
+
+
+def code_for(bench: Workbench, rollout_id: int, email: str) -> str:
+    """The code that was mailed to *email* for the open gate."""
+    gate = gate_of(bench, rollout_id)
+    assert gate is not None
+    with bench.database.read() as connection:
+        user = people.find_user(connection, email)
+        assert user is not None
+        asked = reviews.issue_of(connection, gate.id, user.id)
+    assert asked is not None
+    return review_code(bench.key, gate.id, gate.digest, user.id, asked[0])
+
+
+def answer(
+    bench: Workbench,
+    rollout_id: int,
+    email: str = APPROVER,
+    decision: Decision = Decision.APPROVE,
+    *,
+    code: str | None = None,
+    channel: Channel = Channel.COMMAND_LINE,
+    **more: Any,
+) -> Verdict:
+    """Answer the open gate as *email*, with the code they were mailed unless another is given."""
+    code = code_for(bench, rollout_id, email) if code is None else code
+    return give_answer(bench, rollout_id, Answer(email, code, decision, **more), channel)
+
+
+def approve(bench: Workbench, rollout_id: int, email: str = APPROVER, **more: Any) -> Verdict:
+    """Approve the open gate."""
+    return answer(bench, rollout_id, email, **more)
+
+
+def approve_all(bench: Workbench, rollout_id: int) -> None:
+    """Let approvers approve the open gate, if there is one, until it is closed."""
+    for email in (APPROVER, SECOND):
+        if gate_of(bench, rollout_id) is not None:
+            approve(bench, rollout_id, email)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One item: days as ISO text, pairs are (before, after)."""
+
+    outcome: str
+    flags: list[str]
+    due: tuple[str | None, str | None]
+    recertification: tuple[str | None, str | None]
+    course: tuple[str | None, str | None]
+    applied: bool
+
+
+def lines(bench: Workbench, rollout_id: int, slug: StepSlug) -> dict[tuple[str, str], Line]:
+    """The items of a step's current proposal, by employee id and training type."""
+    record = step_record(bench, rollout_id, slug)
+    assert record.proposal is not None
+    found = {}
+    with bench.database.read() as connection:
+        for row in items(connection, record.proposal.id):
+            seen = as_json(row)
+            pairs = [tuple(seen[name]) for name in ("due_on", "recertification_on", "course")]
+            found[row.employee_id, row.training_type] = Line(
+                seen["outcome"], seen["flags"], *pairs, row.applied_at is not None
+            )
+    return found
+
+
+def line(bench: Workbench, rollout_id: int, slug: StepSlug, number: int = 1, training: str = "conduct") -> Line:
+    """One learner's item."""
+    return lines(bench, rollout_id, slug)[f"E{number}", training]
+
+
+def step_record(bench: Workbench, rollout_id: int, slug: StepSlug) -> ledger.StepRecord:
+    """A step as the ledger has it."""
+    with bench.database.read() as connection:
+        return ledger.steps(connection, rollout_id)[slug]
+
+
+def step_state(bench: Workbench, rollout_id: int, slug: StepSlug) -> StepState:
+    """Where a step stands."""
+    return step_record(bench, rollout_id, slug).state
+
+
+def rollout_state(bench: Workbench, rollout_id: int) -> RolloutState:
+    """Where a rollout stands."""
+    with bench.database.read() as connection:
+        return ledger.load(connection, rollout_id).state
 
 
 def outcomes(bench: Workbench, rollout_id: int) -> dict[str, dict[str, int]]:
     """Step slug → outcome → number."""
     with bench.database.read() as connection:
-        steps = rollouts.ledger.steps(connection, rollout_id)
+        steps = ledger.steps(connection, rollout_id)
     return {slug.value: dict(step.proposal.counts) if step.proposal else {} for slug, step in steps.items()}
+
+
+@contextmanager
+def writing(bench: Workbench) -> Iterator[Connection]:
+    """What happens in the organisation besides the rollout."""
+    with bench.database.write() as connection:
+        yield connection
+
+
+def rows(bench: Workbench, query: Select[Any] | Table) -> list[Row[Any]]:
+    """Read rows."""
+    with bench.database.read() as connection:
+        return list(connection.execute(select(query) if isinstance(query, Table) else query))
+
+
+def count(bench: Workbench, table: Table, *where: Any) -> int:
+    """How many rows of *table* there are."""
+    return int(rows(bench, select(func.count()).select_from(table).where(*where))[0][0])
 
 
 def mails(bench: Workbench) -> list[tuple[str, str, str]]:
     """(kind, address, state) of every mail, oldest first."""
-    with bench.database.read() as connection:
-        rows = connection.execute(select(message.c.kind, message.c.to_address, message.c.state).order_by(message.c.id))
-        return [tuple(row) for row in rows]
+    query = select(message.c.kind, message.c.to_address, message.c.state).order_by(message.c.id)
+    return [tuple(row) for row in rows(bench, query)]

@@ -31,8 +31,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     _organisation(here)
     here.start()
     yield here
-    if here.process is not None and here.process.poll() is None:
-        here.stop()
+    here.close()
 
 
 def _plan_file(up: Up, name: str, training_type: str, **days: Any) -> str:
@@ -152,10 +151,16 @@ def test_a_run_cancelled_in_prefect_cancels_the_rollout(up: Up) -> None:
     eventually(lambda: _show(up, begun["rollout"])["state"] == "cancelled", what="the rollout's end")
 
 
-def test_everything_killed_goes_on_by_itself_and_a_wait_ends_on_its_day(tmp_path: Path) -> None:
-    here = Up(tmp_path)
-    _organisation(here)
-    here.start()
+@pytest.fixture
+def here(tmp_path: Path) -> Iterator[Up]:
+    alone = Up(tmp_path)
+    _organisation(alone)
+    alone.start()
+    yield alone
+    alone.close()
+
+
+def test_everything_killed_goes_on_by_itself_and_a_wait_ends_on_its_day(here: Up) -> None:
     later = {"align_on": "2027-01-04", "recertify_on": "2027-01-18"}
     begun = here.json("rollout", "start", _plan_file(here, "killed", "conduct", **later), "--as", OPERATOR)
     rollout = begun["rollout"]

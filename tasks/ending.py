@@ -1,0 +1,81 @@
+"""The end of a rollout, whatever end that is: holds, switches, and mail that was born and not yet released."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, update
+
+from models import audit, ledger, lifecycle
+from models.ledger import Rollout
+from models.tables import message, training_type
+from models.unsent import UNSENT
+from models.words import MessageState, RolloutState, StepSlug
+from tasks.workbench import Workbench
+
+
+def end(
+    connection: Connection,
+    bench: Workbench,
+    rollout_id: int,
+    state: RolloutState,
+    actor: str,
+    reason: str = "",
+    *,
+    drop_mail: bool = False,
+) -> bool:
+    """End a rollout in the open unit of work; False if it had ended before.
+
+    Aligned dates and assignments stay. Automatic recertification is switched off, as an act of its own, where the plan
+    does not want it restored.
+
+    Args:
+        connection: an open unit of work.
+        bench: settings, clock and database.
+        rollout_id: whose end.
+        state: how it ends.
+        actor: who ended it.
+        reason: one line for people.
+        drop_mail: cancel what is not sent yet, instead of sending the notices of assignments already made.
+    """
+    whole = ledger.load(connection, rollout_id, lock=True)
+    held = ledger.steps(connection, rollout_id)[StepSlug.DISABLE_AUTOMATIC_RECERTIFICATION].is_done
+    if not lifecycle.finish(connection, rollout_id, state, bench.now(), reason):
+        return False
+    _settle_mail(connection, bench, whole, state, drop=drop_mail)
+    detail = {"state": state.value, "reason": reason, "drop_mail": drop_mail}
+    audit.record(
+        connection, at=bench.now(), actor=actor, act="end-rollout", subject=f"rollout {rollout_id}", detail=detail
+    )
+    if held and not whole.plan.restore_automatic:
+        _switch_off(connection, bench, whole)
+    return True
+
+
+def _settle_mail(connection: Connection, bench: Workbench, whole: Rollout, state: RolloutState, *, drop: bool) -> None:
+    """What was assigned is told, also when the rollout stops between assigning and telling.
+
+    But a notice that approvers took out of the list, or rejected, is never sent; and one whose review may yet be
+    opened again waits.
+    """
+    mine = update(message).where(message.c.rollout_id == whole.id, message.c.learner_id.is_not(None))
+    held = mine.where(message.c.state == MessageState.HELD.value)
+    if drop:
+        unsent = mine.where(message.c.state.in_([unsent.value for unsent in UNSENT]))
+        connection.execute(unsent.values(state=MessageState.CANCELLED.value, last_reply="dropped with its rollout"))
+    elif state in (RolloutState.COMPLETED, RolloutState.REJECTED):
+        connection.execute(held.values(state=MessageState.CANCELLED.value, last_reply="not on the approved list"))
+    elif state is RolloutState.CANCELLED or StepSlug.NOTIFY_LEARNERS not in whole.plan.reviews.steps:
+        connection.execute(held.values(state=MessageState.QUEUED.value, next_try_at=bench.now()))
+
+
+def _switch_off(connection: Connection, bench: Workbench, whole: Rollout) -> None:
+    connection.execute(
+        update(training_type).where(training_type.c.slug.in_(whole.plan.training_types)).values(automatic=False)
+    )
+    audit.record(
+        connection,
+        at=bench.now(),
+        actor=f"rollout {whole.id}",
+        act="automatic-off",
+        subject=", ".join(whole.plan.training_types),
+        detail={"restore_automatic": False},
+    )
