@@ -10,21 +10,21 @@ from pathlib import Path
 
 from pydantic import SecretStr
 from sqlalchemy import select
-from tasks.sample_organisation import write_sample
 
 from config.settings import Settings, load_settings
-from console.demo_approver import APPROVER, answer_gate, caught_code, line_to_paste
+from console.demo_approver import APPROVER, answer_gate, caught_code, line_to_paste, recert
 from console.output import answer, say, write_json
-from console.stack import Stack, alone, look_after, mail_folder, started, stopped_by_signals
+from console.rollout_output import overview_json, tell_overview
+from console.stack import Stack, alone, look_after, mail_folder, shell_prefix, started, stopped_by_signals
 from models import ledger, people, reviews, schema
 from models.errors import Refused, Unreachable
 from models.plan import RolloutPlan, plan_from
 from models.tables import training_type
 from models.words import Role, RolloutState
 from tasks.import_files import import_courses, import_history, import_learners
-from tasks.overview import Overview, overview, step_json
+from tasks.overview import Overview, overview
 from tasks.rollouts import start_rollout
-from tasks.wording import counted
+from tasks.sample_organisation import write_sample
 from tasks.workbench import Workbench, open_workbench
 
 MARKER = ".recert-demo"
@@ -90,9 +90,9 @@ def _show(bench: Workbench, *, auto: bool, json: bool) -> int:
         with bench.database.read() as connection:
             seen = overview(connection, rollout_id)
     if json:
-        write_json(_summary_json(bench, seen))
+        write_json({**overview_json(seen), "home": str(bench.settings.home)})
     else:
-        _summary(bench, seen)
+        _tell(bench, seen)
     return 0 if ended or not auto else Unreachable.exit_code
 
 
@@ -171,24 +171,8 @@ def _print_gate(bench: Workbench, rollout_id: int, slug: str) -> None:
     say(f"  {line_to_paste(bench, rollout_id, APPROVER, slug)}")
 
 
-def _summary(bench: Workbench, seen: Overview) -> None:
-    answer(f"Rollout {seen.rollout.id}, {seen.rollout.name}: {seen.rollout.state.value}")
-    for record in seen.steps.values():
-        answer(f"{record.position}. {record.slug.value}: {record.state.value}")
-        for words, number in counted(record.proposal.counts) if record.proposal else []:
-            answer(f"   {number:>6,} {words}")
-    mail = ", ".join(f"{number:,} {state}" for state, number in seen.mail.items()) or "none"
-    answer(f"Mail: {mail} (caught: nobody received it)")
-    answer(f"Look at the mail in {mail_folder(bench.settings)}")
-    answer(f"and at the rollout with: RECERT_HOME={bench.settings.home} recert rollout show {seen.rollout.id}")
-
-
-def _summary_json(bench: Workbench, seen: Overview) -> dict[str, object]:
-    return {
-        "rollout": seen.rollout.id,
-        "name": seen.rollout.name,
-        "state": seen.rollout.state.value,
-        "steps": [step_json(record, seen.given(record)) for record in seen.steps.values()],
-        "mail": seen.mail,
-        "home": str(bench.settings.home),
-    }
+def _tell(bench: Workbench, seen: Overview) -> None:
+    """The summary, and where to look now that Prefect is down again."""
+    tell_overview(seen, None)
+    answer(f"The mail, caught: {mail_folder(bench.settings)}")
+    answer(f"The rollout: {shell_prefix(bench.settings)} {recert()} rollout show {seen.rollout.id}")

@@ -35,10 +35,11 @@ def _text(path: Path) -> str:
 def line_to_paste(bench: Workbench, rollout_id: int, approver: str, slug: str) -> str:
     """One complete line that approves the gate from another terminal."""
     prefix = shell_prefix(bench.settings)
-    return f"{prefix} {shlex.quote(_recert())} {shlex.join(_words(bench, rollout_id, approver, slug))}"
+    return f"{prefix} {shlex.quote(recert())} {shlex.join(_words(bench, rollout_id, approver, slug))}"
 
 
-def _recert() -> str:
+def recert() -> str:
+    """The command beside the Python that runs us."""
     return str(Path(sys.executable).with_name("recert"))
 
 

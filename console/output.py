@@ -11,11 +11,11 @@ from datetime import date, datetime
 from itertools import chain, islice
 from typing import Any
 
+from models.safe_csv import safe_cell
+
 LONGEST_CELL = 80
 # so many rows decide how wide a column is; what comes after them is written as it comes
 MEASURED_ROWS = 500
-# a spreadsheet would run a cell that begins with one of these
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def say(line: str) -> None:
@@ -62,12 +62,7 @@ def write_csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None
     """Write CSV with a header line; no cell can become a formula in a spreadsheet."""
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows([formula_safe(_cell(row[column])) for column in columns] for row in rows)
-
-
-def formula_safe(cell: str) -> str:
-    """*cell* as text for a spreadsheet: an apostrophe before what would be run."""
-    return f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell
+    writer.writerows([safe_cell(_cell(row[column])) for column in columns] for row in rows)
 
 
 def write_table(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:

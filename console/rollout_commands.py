@@ -45,14 +45,13 @@ def preview(plan: Path, /, *, format: Format = "table") -> None:  # noqa: A002 -
         format: Counts for people, or every line as CSV or as one JSON document.
     """
     planned = read_plan(plan)
-    for doubt in planned.doubts():
-        say(doubt)
-    with opened_bench() as bench:
+    with opened_bench() as bench, rehearsed(bench, planned) as seen:
         _note_rehearsal(bench)
-        with rehearsed(bench, planned) as seen:
-            if not any(step.counts for step in seen.steps):
-                say("the audience holds not a single certification: mend training_types, departments or locations")
-            write_preview(seen, format)
+        for doubt in planned.doubts():
+            say(doubt)
+        if not any(step.counts for step in seen.steps):
+            say("the audience holds not a single certification: mend training_types, departments or locations")
+        write_preview(seen, format)
 
 
 @app.command(sort_key=1)
@@ -66,10 +65,10 @@ def start(plan: Path, /, *, as_: As, json: bool = False) -> None:
     """
     planned = read_plan(plan)
     with opened_bench() as bench:
+        begun = desk.start(bench, planned, as_)
         _note_rehearsal(bench)
         for doubt in desk.doubts(bench, planned):
             say(doubt)
-        begun = desk.start(bench, planned, as_)
     rollout_orders.note_trouble(begun)
     if json:
         write_json(begun_json(begun))

@@ -86,16 +86,9 @@ class Stationery:
             ValueError: *message_id* or *sent_at* is malformed.
             jinja2.UndefinedError: the context lacks something that the template names.
         """
-        if sent_at.tzinfo is None:
-            raise ValueError("sent_at must be an aware instant")
-        if not MESSAGE_ID.fullmatch(message_id):
-            raise ValueError(f"message_id {message_id!r} is not of the form <left@right>")
         templates, facts = self._opened(kind, language, context)
-        values = {
-            "to": header_mailbox(to_name, read_mailbox(to_address)).encode(),
+        values = _head(to_address, to_name, message_id, sent_at) | {
             "subject": header_text(_subject(templates, facts)).encode("ascii"),
-            "date": format_datetime(sent_at).encode("ascii"),
-            "message_id": message_id.encode("ascii"),
             "text": body(_text(templates, facts)),
             "html": body(templates.html.render(facts)),
         }
@@ -165,6 +158,19 @@ def _room(language: str) -> Environment:
     room.filters["day"] = day
     room.tests["web_address"] = _is_web_address
     return room
+
+
+def _head(to_address: str, to_name: str, message_id: str, sent_at: datetime) -> dict[str, bytes]:
+    """The headers that differ from letter to letter, but for the subject."""
+    if sent_at.tzinfo is None:
+        raise ValueError("sent_at must be an aware instant")
+    if not MESSAGE_ID.fullmatch(message_id):
+        raise ValueError(f"message_id {message_id!r} is not of the form <left@right>")
+    return {
+        "to": header_mailbox(to_name, read_mailbox(to_address)).encode(),
+        "date": format_datetime(sent_at).encode("ascii"),
+        "message_id": message_id.encode("ascii"),
+    }
 
 
 def _subject(templates: _Templates, facts: Mapping[str, Any]) -> str:

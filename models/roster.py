@@ -39,7 +39,7 @@ def standing(day: date) -> Subquery:
         completed_on: the newest completion ever; null when never.
         own_on: the Recertification Date of its own, null for Never; to be read only while nothing is open.
         recertification_on: as people see it: null while an assignment is open.
-        overridden: whether own_on was set by hand or by a rollout.
+        overridden: whether own_on was set by hand or by a rollout; aligned_by: the rollout, if it was one.
         taken_id: the course last taken or assigned.
         changed_to_id: the course to come where somebody changed it; null where nobody did.
         to_come_id: the course that would be given next; null when it is retired and nothing succeeds it.
@@ -71,6 +71,7 @@ def _facts(opened: Any) -> list[ColumnElement[Any]]:
         own_on.label("own_on"),
         case((opened.c.id.is_not(None), null()), else_=own_on).label("recertification_on"),
         certification.c.override_on.is_not(None).label("overridden"),
+        certification.c.aligned_by,
         certification.c.course_id.label("taken_id"),
         certification.c.next_course_id.label("changed_to_id"),
     ]

@@ -248,5 +248,5 @@ def _note_left_dates(importing: Importing, lines: Any) -> None:
     query = select(func.count()).where(lines.c.own_on.is_not(None), lines.c.completed_on.is_(None))
     if unused := importing.connection.scalar(query):
         importing.findings.notes.append(
-            f"{unused} Recertification Dates of open assignments are not used: completing them sets a new one"
+            f"Recertification Dates of open assignments are not used ({unused}): completing them sets a new one"
         )

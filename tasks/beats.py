@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, NoReturn, TypeVar
 
 from prefect import runtime, task
@@ -98,7 +98,7 @@ def conduct(plan: RolloutPlan, requested_by: str, ticket: str, walk: Callable[[S
         return _step_aside(bench, opened)
     except Unreachable as error:
         get_run_logger().warning("%s; this run goes on by itself in %s", error, TRY_AGAIN_AFTER)
-        return AwaitingRetry(scheduled_time=datetime.now(UTC) + TRY_AGAIN_AFTER, message=str(error))
+        return AwaitingRetry(scheduled_time=bench.now() + TRY_AGAIN_AFTER, message=str(error))
     except (Refused, WrongInput) as error:
         return Failed(name="Refused", message=str(error))
     finally:

@@ -33,7 +33,7 @@ def rule(case_: Case, person: Any) -> Rule:
         ),
         flags=flag(person.no_email, Flag.NO_EMAIL)
         + flag(person.to_come_id.is_distinct_from(person.taken_id), Flag.COURSE_CHANGED)
-        + flag(person.overridden, Flag.DATE_OVERRIDDEN),
+        + flag(and_(person.overridden, person.aligned_by.is_distinct_from(case_.rollout_id)), Flag.DATE_OVERRIDDEN),
         due=(person.due_on, literal(case_.today + timedelta(days=case_.plan.due_in_days))),
         recertification=(person.recertification_on, cast(null(), Date)),  # pending completion
         course=(person.taken_id, person.to_come_id),

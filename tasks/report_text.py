@@ -3,69 +3,66 @@
 from __future__ import annotations
 
 from models.ledger import StepRecord
+from models.reviews import Given
 from models.words import StepState
 from tasks.checklist import CHECKLIST, STEPS
 from tasks.overview import Overview
+from tasks.proposing import changes_in
 from tasks.review_letters import summary
 from tasks.step import Step
 from tasks.wording import counted, in_words
 
-MARKS = {
-    StepState.APPLIED: "✅ applied",
-    StepState.PASSED: "✅ passed",
-    StepState.IN_REVIEW: "✋ in review",
-    StepState.WAITING: "⏳ waiting",
-    StepState.APPROVED: "▶ approved",
-    StepState.PENDING: "· pending",
-    StepState.REJECTED: "⛔ rejected",
-    StepState.EXPIRED: "⌛ expired",
-    StepState.CANCELLED: "✖ cancelled",
-    StepState.FAILED: "❗ failed",
-}
+_LEAVE_ALONE = str.maketrans({sign: f"&#{ord(sign)};" for sign in "\\`*_{}[]()#+!|<>&~"})
 
 
 def plain(text: str) -> str:
     """Text that Markdown and HTML leave alone: names of rollouts and comments are typed by people."""
-    for sign in "\\`*_{}[]()#+!|<>&":
-        text = text.replace(sign, f"&#{ord(sign)};")
-    return " ".join(text.split())
+    return " ".join(text.split()).translate(_LEAVE_ALONE)
 
 
 def dashboard(seen: Overview) -> str:
     """The whole rollout on one page: steps, states, counts, days, who reviewed, mail by state, what happens next."""
-    rollout = seen.rollout
-    head = [
+    rollout, plan = seen.rollout, seen.rollout.plan
+    records = [seen.steps[step.slug] for step in CHECKLIST]
+    mail = ", ".join(f"{number:,} {state}" for state, number in seen.mail.items()) or "none yet"
+    lines = [
         f"# {plain(rollout.name)}",
         f"**Rollout {rollout.id} is {rollout.state.value}.** Requested by {plain(rollout.requested_by)}.",
+        "",
         f"**Next:** {plain(seen.next)}.",
         "",
-        "| # | Step | State | Opens | What the list holds | Reviewed by |",
-        "|---|---|---|---|---|---|",
-    ]
-    rows = [_row(seen, seen.steps[step.slug]) for step in CHECKLIST]
-    mail = ", ".join(f"{number:,} {state}" for state, number in seen.mail.items()) or "none yet"
-    plan = rollout.plan
-    days = [
+        "| # | Step | State | Opens | Lines | Changes | Reviewed by |",
+        "|---|---|---|---|---|---|---|",
+        *[_row(seen, record) for record in records],
         "",
         f"**Mail:** {mail}.",
         "",
-        (
-            f"New Due Date {in_words(plan.incomplete.new_due_on)} · aligned from {in_words(plan.aligned_from)} · "
-            f"common Recertification Date {in_words(plan.recertify_on)} · {plan.due_in_days} days to renew."
-        ),
+        f"New Due Date: {in_words(plan.incomplete.new_due_on)}. Aligned from: {in_words(plan.aligned_from)}.",
+        f"Common Recertification Date: {in_words(plan.recertify_on)}. Days to renew: {plan.due_in_days}.",
     ]
-    return "\n".join([*head, *rows, *days])
+    return "\n".join([*lines, *[line for record in records for line in _counts(record)]])
 
 
 def _row(seen: Overview, record: StepRecord) -> str:
-    counts = counted(record.proposal.counts) if record.proposal else []
-    held = "<br>".join(f"{number:,} {words}" for words, number in counts)
-    answers = "<br>".join(
-        f"{plain(answer.approver)}: {answer.decision.value}{' (void)' if answer.void else ''}, {answer.at:%Y-%m-%d %H:%M} UTC"
-        for answer in seen.given(record)
-    )
-    title = STEPS[record.slug].title
-    return f"| {record.position} | {title} | {MARKS[record.state]} | {record.opens_on} | {held} | {answers} |"
+    counts = record.proposal.counts if record.proposal else None
+    lines, changes = (f"{sum(counts.values()):,}", f"{changes_in(counts):,}") if counts else ("", "")
+    answers = "<br>".join(_answer(answer) for answer in seen.given(record))
+    title, state = STEPS[record.slug].title, record.state.value
+    marked = f"**{state}**" if record.state in (StepState.IN_REVIEW, StepState.WAITING, StepState.APPROVED) else state
+    return f"| {record.position} | {title} | {marked} | {record.opens_on} | {lines} | {changes} | {answers} |"
+
+
+def _answer(answer: Given) -> str:
+    void = " (void)" if answer.void else ""
+    return f"{plain(answer.approver)}: {answer.decision.value}{void}, {answer.at:%Y-%m-%d %H:%M} UTC"
+
+
+def _counts(record: StepRecord) -> list[str]:
+    if record.proposal is None:
+        return []
+    held = [f"- {number:,} {words}" for words, number in counted(record.proposal.counts)]
+    facts = [f"- **{plain(line)}**" for line in summary(record)]
+    return ["", f"### {record.position}. {STEPS[record.slug].title}", *held, *facts]
 
 
 def review_form(seen: Overview, step: Step) -> str:

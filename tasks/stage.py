@@ -159,8 +159,10 @@ class Stage:
 
     def _ask(self, step: Step, gate: Gate) -> None:
         with self.bench.database.read() as connection:
+            # what an earlier process of this run was sending when it ended counts, too
             unsent = select(func.count()).where(
-                message.c.occasion.like(f"review:{gate.id}:%"), message.c.state == MessageState.QUEUED.value
+                message.c.occasion.like(f"review:{gate.id}:%"),
+                message.c.state.in_([MessageState.QUEUED.value, MessageState.SENDING.value]),
             )
             waiting = connection.execute(unsent).scalar_one()
         if waiting:

@@ -30,7 +30,7 @@ HOMES = {
     "aiosmtpd": ["mail/*"],
     "asyncio": ["mail/*"],
     "smtplib": [],
-    "prefect": ["tasks/beats.py", "tasks/gate.py", "tasks/report.py", "flows/*", "console/conductor.py"],
+    "prefect": ["tasks/beats.py", "tasks/gate.py", "tasks/report.py", "tasks/runs.py", "flows/*", "console/conductor.py"],
     "pydantic_settings": ["config/*"],
     "alembic": ["models/*", "console/*"],
     "psycopg": ["models/*"],

@@ -88,7 +88,7 @@ class Held:
     own_on: str | None = "2026-10-01"
     open_due: str | None = None
     progress: int = 0
-    course: str | None = "C-1"
+    course: str = "C-1"
     next_course: str | None = None
     override: str | None = None
 

@@ -9,11 +9,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from console.cli import main
+from models.words import StepSlug
+from tests import world
+from tests.console.rollout_desk import PretendedPrefect
 from tests.processes import free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from tasks.workbench import Workbench
 
 
 @dataclass(frozen=True)
@@ -67,3 +72,36 @@ def at_work(recert: Callable[..., Ended]) -> Callable[..., Ended]:
     for name, role in (("ann", "operator"), ("bob", "approver"), ("eve", "admin")):
         assert recert("users", "add", f"{name}@example.org", "--name", name.title(), "--roles", role).code == 0
     return recert
+
+
+@pytest.fixture
+def bench(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workbench]:
+    """An organisation in the home, on the day the rehearsal names."""
+    monkeypatch.setenv("RECERT_TODAY", world.TODAY.isoformat())
+    monkeypatch.setenv("RECERT_MAIL_PORT", str(free_port()))
+    bench = world.a_bench(f"sqlite:///{home / 'recert.db'}", home)
+    with bench.database.write() as connection:
+        world.some_users(connection)
+        world.ten_learners(connection)
+    yield bench
+    bench.database.dispose()
+
+
+@pytest.fixture
+def prefect(monkeypatch: pytest.MonkeyPatch) -> PretendedPrefect:
+    """A Prefect that is none; the real conductor is tested with a real one."""
+    from console import conductor
+
+    pretended = PretendedPrefect()
+    for name in ("require_prefect", "begin", "go_on", "cancel"):
+        monkeypatch.setattr(conductor, name, getattr(pretended, name))
+    return pretended
+
+
+@pytest.fixture
+def at_gate(bench: Workbench, prefect: PretendedPrefect) -> int:
+    """A rollout whose first review is open."""
+    assert prefect
+    rollout_id = world.started(bench)
+    world.propose(bench, rollout_id, StepSlug.VERIFY_COMPLETION, StepSlug.RENOTIFY_INCOMPLETE)
+    return rollout_id

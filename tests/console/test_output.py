@@ -76,7 +76,7 @@ def test_csv_can_be_read_back_and_holds_no_formula(capsys: pytest.CaptureFixture
     ],
 )
 def test_a_cell_that_a_spreadsheet_would_run_begins_with_an_apostrophe(cell: str, safe: str) -> None:
-    assert output.formula_safe(cell) == safe
+    assert output.safe_cell(cell) == safe
 
 
 def test_a_table_lines_its_columns_up_and_escapes_what_would_steer_a_terminal(
