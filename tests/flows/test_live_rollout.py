@@ -152,8 +152,8 @@ def test_a_run_cancelled_in_prefect_cancels_the_rollout(up: Up) -> None:
 
 
 @pytest.fixture
-def here(tmp_path: Path) -> Iterator[Up]:
-    alone = Up(tmp_path)
+def here(tmp_path: Path, database_url: str) -> Iterator[Up]:
+    alone = Up(tmp_path, database_url=database_url)
     _organisation(alone)
     alone.start()
     yield alone
