@@ -12,7 +12,7 @@ from prefect import runtime, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
-from prefect.states import AwaitingRetry, Cancelled, Completed, Failed
+from prefect.states import Cancelled, Completed, Failed
 from prefect.tasks import exponential_backoff
 
 from models.errors import LeaseLost, RecertError, Refused, Unreachable, WrongInput
@@ -26,7 +26,7 @@ from tasks.stage import Stage
 from tasks.workbench import Workbench, open_workbench
 
 T = TypeVar("T")
-TRY_AGAIN_AFTER = timedelta(seconds=60)
+TRY_AGAIN_AFTER = timedelta(seconds=30)
 
 
 def may_pass(task_: Any, run: Any, state: State[Any]) -> bool:
@@ -98,7 +98,7 @@ def conduct(plan: RolloutPlan, requested_by: str, ticket: str, walk: Callable[[S
         return _step_aside(bench, opened)
     except Unreachable as error:
         get_run_logger().warning("%s; this run goes on by itself in %s", error, TRY_AGAIN_AFTER)
-        return AwaitingRetry(scheduled_time=bench.now() + TRY_AGAIN_AFTER, message=str(error))
+        gate.put_off(bench.now() + TRY_AGAIN_AFTER, str(error))
     except (Refused, WrongInput) as error:
         return Failed(name="Refused", message=str(error))
     finally:

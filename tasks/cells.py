@@ -32,7 +32,7 @@ _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")
 _UNSEEN = re.compile(
     "[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
-_BREAKS = frozenset({"Cc", "Zl", "Zp"})
+_BREAKS = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _MONTHS = [
     "January",
     "February",

@@ -153,7 +153,7 @@ class CsvFile:
                     raise FileRefused(f"{self.path.name}, line {self._lines_read}: the line is endless; this is no CSV")
                 self._last_line = line
                 yield line
-        except UnicodeDecodeError:
+        except UnicodeError:  # a decoder that misses its mark at the beginning says no more than this
             raise self._undecodable() from None
 
     def _clean_rows(self) -> Iterator[tuple[int, list[str]]]:
@@ -271,7 +271,7 @@ def _known_encoding(name: str | None) -> str:
     try:
         found = codecs.lookup(name or "utf-8")
         "".encode(found.name)  # refuses what does not turn text into bytes
-    except LookupError:
+    except (LookupError, UnicodeError):
         raise FileRefused(f"no encoding {quoted(name or '')}; write for example --encoding cp1252") from None
     return "utf-8-sig" if found.name == "utf-8" else found.name
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sqlalchemy import Column as Field
-from sqlalchemy import Date, Index, Integer, String, and_, case, exists, func, insert, or_, select
+from sqlalchemy import Date, Integer, String, and_, case, exists, func, insert, or_, select
 
 from models.choices import read as read_choices
 from models.staging import insert_missing, link, load, settle, staged, staging_table
@@ -23,6 +23,29 @@ _NUMBERS = ("due_given", "own_given", "progress")
 _STAGED = ("line", "email_key", "email", "employee_id", "course_id", "training_type_id", *_DAYS, *_NUMBERS)
 _STORED = ("line", "learner_id", "course_id", *_DAYS, *_NUMBERS)
 DONE = "100"
+
+
+def _facts() -> list[Field[Any]]:
+    days = [Field(name, Date) for name in _DAYS]
+    return [link("course_id"), *days, *(Field(name, Integer) for name in _NUMBERS)]
+
+
+# the file's own words
+ROWS = staging_table(
+    "staged_row",
+    *(Field(name, String) for name in ("email_key", "email", "employee_id")),
+    *_facts(),
+    *map(link, ("training_type_id", "learner_id")),
+)
+# what is stored for each row: what becomes of it (``act``, see ``match_history``), and whether its own
+# Recertification Date counts (``dated`` 0) or changes something (1)
+LINES = staging_table(
+    "staged_line",
+    Field("act", String),
+    Field("dated", Integer),
+    *_facts(),
+    *map(link, ("learner_id", "certification_id", "known_id")),
+)
 
 
 def columns(day: Read) -> tuple[Column, ...]:
@@ -49,7 +72,7 @@ def merge(importing: Importing) -> Counts:
     """
     importing.file.require("email", "employee_id")
     importing.file.require("course")
-    rows, lines = _rows(), _lines()
+    rows, lines = ROWS, LINES
     with staged(importing.connection, rows, lines):
         # asked for beforehand: while rows are copied, PostgreSQL answers nothing else
         load(importing.connection, rows, _values(importing, _courses(importing)), _STAGED)
@@ -63,27 +86,6 @@ def merge(importing: Importing) -> Counts:
         counts = _count(importing, lines, created)
         _note(importing, lines)
     return counts
-
-
-def _rows() -> Any:
-    """The staging table of the file's own words."""
-    texts = [Field(name, String) for name in ("email_key", "email", "employee_id")]
-    return staging_table("staged_row", *texts, *_facts(), *map(link, ("training_type_id", "learner_id")))
-
-
-def _lines() -> Any:
-    """The staging table of what is stored for each row.
-
-    Columns beside the facts: the keys of learner, certification and known assignment, what became of the line
-    (``act``, see ``match_history``), and whether its own Recertification Date counts (0) or changes something (1).
-    """
-    keys = map(link, ("learner_id", "certification_id", "known_id"))
-    return staging_table("staged_line", Field("act", String), Field("dated", Integer), *_facts(), *keys)
-
-
-def _facts() -> list[Field[Any]]:
-    days = [Field(name, Date) for name in _DAYS]
-    return [link("course_id"), *days, *(Field(name, Integer) for name in _NUMBERS)]
 
 
 def _courses(importing: Importing) -> dict[str, tuple[int, int]]:
@@ -162,7 +164,7 @@ def _certify(importing: Importing, rows: Any, lines: Any) -> None:
     certified = select(*(rows.c[name] for name in _STORED), certification.c.id).join_from(rows, certification, pair)
     connection.execute(insert(lines).from_select([*_STORED, "certification_id"], certified))
     # now, not later: PostgreSQL does not use an index made over rows that its own transaction has updated
-    Index(f"ix_{lines.name}_certification_id", lines.c.certification_id).create(connection)
+    connection.exec_driver_sql("CREATE INDEX ix_staged_line ON staged_line (certification_id)")
     settle(connection, lines)
     if connection.dialect.name == "postgresql":
         mine = certification.c.id.in_(select(lines.c.certification_id))

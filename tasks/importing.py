@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Table, delete, exists, func, select, update
 
-from models.staging import load, refused_lines, settle
+from models.staging import REFUSED_LINES, load, settle
 from models.tables import learner
 from tasks.cells import quoted
 from tasks.csv_files import CsvFile
@@ -59,7 +59,7 @@ class Importing:
         gone = sorted(set(lines))
         if not gone:
             return
-        refused = refused_lines()
+        refused = REFUSED_LINES
         refused.create(self.connection)
         load(self.connection, refused, ((line,) for line in gone), ["line"])
         settle(self.connection, refused)

@@ -25,7 +25,7 @@ from sqlalchemy import (
 from models.addresses import address_key
 from models.staging import link, load, settle, staged, staging_table
 from models.tables import Instant, learner
-from models.unsent import cancel_of_learners
+from models.unsent import cancel_of_learners, readdress
 from tasks import cells
 from tasks.csv_columns import Column
 from tasks.importing import Counts, Importing, identify
@@ -45,31 +45,36 @@ COLUMNS = (
 )  # fmt: skip
 _TEXTS = ("department", "location", "role", "manager_email", "language", "time_zone")
 _NAMES = ("first_name", "last_name")
-_STAGED = ["line", "email_key", "email", "employee_id", *_NAMES, *_TEXTS, "active"]
+_WORDS = ("email_key", "email", "employee_id", *_NAMES, *_TEXTS)
+_STAGED = ("line", *_WORDS, "active")
+ROWS = staging_table(
+    "staged_learner", *(Field(name, String) for name in _WORDS), Field("active", Integer), link("learner_id")
+)
 
 
 def merge(importing: Importing) -> Counts:
-    """Store what the file says of each learner; archiving takes back their unsent mail.
+    """Store what the file says of each learner, and see to their unsent mail.
 
     Raises:
         FileRefused: the file cannot be read to its end, or has neither e-mails nor Employee IDs.
     """
     importing.file.require("email", "employee_id")
-    rows = staging_table(
-        "staged_learner",
-        *(Field(name, String) for name in _STAGED[1:-1]),
-        Field("active", Integer),
-        link("learner_id"),
-    )
+    rows = ROWS
     with staged(importing.connection, rows):
         load(importing.connection, rows, _values(importing), _STAGED)
         settle(importing.connection, rows)
         identify(importing, rows)
         _refuse_repeats(importing, rows)
         counts = _store(importing, rows)
-        leaving = select(rows.c.learner_id).where(rows.c.active == 0, rows.c.learner_id.is_not(None))
-        cancel_of_learners(importing.connection, leaving)
+        _see_to_mail(importing, rows)
     return counts
+
+
+def _see_to_mail(importing: Importing, rows: Any) -> None:
+    """Take back unsent mail to who has left or has no address any more; let it follow who has another one."""
+    known = select(rows.c.learner_id).where(rows.c.learner_id.is_not(None))
+    cancel_of_learners(importing.connection, known.where(or_(rows.c.active == 0, rows.c.email == "")))
+    readdress(importing.connection, known.where(rows.c.email_key.is_not(None)))
 
 
 def _values(importing: Importing) -> Iterator[tuple[Any, ...]]:

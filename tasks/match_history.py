@@ -35,6 +35,8 @@ def match(connection: Connection, lines: Any) -> None:
         _mark_known(connection, lines)
         _mark_completing(connection, lines)
         _mark_corrections(connection, lines)
+        _forget_corrected(connection, lines)
+        _mark_completing(connection, lines)
     _mark_overtaken(connection, lines)
     _mark_older_open(connection, lines)
     _mark_replacing(connection, lines)
@@ -46,6 +48,12 @@ def _unmarked(lines: Any) -> Any:
 
 def _is_new(lines: Any) -> Any:
     return and_(lines.c.act.is_(None), lines.c.known_id.is_(None))
+
+
+def _completing(other: Any, opened: Any) -> Any:
+    """The line that completes the open assignment, if there is one."""
+    ends = and_(other.c.certification_id == opened.c.certification_id, other.c.act == COMPLETES)
+    return select(other.c.line).where(ends).correlate(opened)
 
 
 def _mark_repeats(connection: Connection, lines: Any) -> None:
@@ -110,6 +118,7 @@ def _mark_completing(connection: Connection, lines: Any) -> None:
             lines.c.completed_on.is_not(None),
             opened.c.completed_on.is_(None),
             or_(lines.c.completed_on >= opened.c.assigned_on, itself),
+            ~exists(_completing(lines.alias("other"), opened)),
         )
         .subquery("ranked")
     )
@@ -133,6 +142,13 @@ def _mark_corrections(connection: Connection, lines: Any) -> None:
         select(stored.c.id).where(stored.c.id == lines.c.known_id, stored.c.completed_on > lines.c.completed_on)
     )
     connection.execute(update(lines).where(lines.c.act == CORRECTS, later.correlate(lines)).values(act=OLDER))
+
+
+def _forget_corrected(connection: Connection, lines: Any) -> None:
+    """A line that was known by a completed day which is about to be corrected is not that assignment."""
+    corrected = lines.alias("corrected")
+    known = lines.c.known_id.in_(select(corrected.c.known_id).where(corrected.c.act == CORRECTS))
+    connection.execute(update(lines).where(_unmarked(lines), known).values(known_id=None))
 
 
 def _mark_overtaken(connection: Connection, lines: Any) -> None:
@@ -172,14 +188,11 @@ def _mark_older_open(connection: Connection, lines: Any) -> None:
 
 def _mark_replacing(connection: Connection, lines: Any) -> None:
     """A new open line beside an open assignment that nothing here completes: the newer of the two counts."""
-    opened, other = assignment.alias("opened"), lines.alias("other")
-    completing = select(other.c.line).where(
-        other.c.certification_id == opened.c.certification_id, other.c.act == COMPLETES
-    )
+    opened = assignment.alias("opened")
     beside = select(opened.c.id).where(
         opened.c.certification_id == lines.c.certification_id,
         opened.c.completed_on.is_(None),
-        ~exists(completing.correlate(opened)),
+        ~exists(_completing(lines.alias("other"), opened)),
     )
     newer = beside.where(opened.c.assigned_on < lines.c.assigned_on)
     mine = and_(_is_new(lines), lines.c.completed_on.is_(None))

@@ -192,7 +192,7 @@ class Organisation:
         days = dice.randrange(DUE_IN_DAYS + 1, DUE_IN_DAYS + 60) if late else dice.randrange(DUE_IN_DAYS)
         completed = min(assigned + timedelta(days=days), self.today)
         own = ""
-        if newest and _of_hundred(dice, 1.2):
+        if newest and course != "FS-1" and _of_hundred(dice, 1.2):
             own = (self.today + timedelta(days=dice.randrange(-15, 300))).isoformat()
         due = assigned + timedelta(days=DUE_IN_DAYS)
         return [

@@ -194,7 +194,7 @@ class Stage:
             ledger.set_state(connection, self.opened.rollout_id, RolloutState.IN_REVIEW)
             opening = ledger.count_opening(connection, record.id)
         seen = self.report()
-        if seen.gate is not None:
+        if seen.gate is not None and self.record(step.slug).state is StepState.IN_REVIEW:  # publishing takes a while
             self.conductor.suspend(f"{step.slug}-{opening}", review_form(seen, step))
 
     def apply(self, step: Step) -> None:

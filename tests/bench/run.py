@@ -106,8 +106,6 @@ def in_a_process(database: str, learners: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="recert-bench-") as home:
         cluster = PostgresCluster(fsync=True) if database == "postgresql" else None
         try:
-            if cluster is not None:
-                cluster.start()
             url = cluster.create_database() if cluster else f"sqlite:///{home}/recert.db"
             command = [sys.executable, __file__, "--url", url, "--home", home, "--learners", str(learners)]
             done = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from models import schema
 from models.tables import audit
 from tests.live import Up, eventually
+from tests.postgres import PostgresCluster
 from tests.world import APPROVER, OPERATOR, SECOND, a_plan, some_users, ten_learners
 
 pytestmark = pytest.mark.timeout(600)
@@ -178,3 +180,28 @@ def test_everything_killed_goes_on_by_itself_and_a_wait_ends_on_its_day(here: Up
     assert here.stop() == 0
     addresses = here.mails("l2@example.com")
     assert len(addresses) == 1, "a learner was mailed twice, or not at all"
+
+
+def test_a_database_that_is_away_puts_the_run_off_and_breaks_nothing(tmp_path: Path) -> None:
+    cluster = PostgresCluster()
+    alone = Up(tmp_path, database_url=cluster.create_database())
+    try:
+        _organisation(alone)
+        alone.start()
+        begun = alone.json("rollout", "start", _plan_file(alone, "away", "conduct"), "--as", OPERATOR)
+        rollout, run_id = begun["rollout"], begun["flow_run_id"]
+        code = eventually(lambda: alone.code(APPROVER) if _at_gate(alone, rollout, "renotify-incomplete") else None)
+        words = ("rollout", "approve", str(rollout), "--as", APPROVER, "--code", code)
+        answer = threading.Thread(target=alone.recert, args=words)
+        answer.start()
+        eventually(lambda: alone.run_state(run_id)[0] in ("SCHEDULED", "PENDING"), what="the wake-up")
+        cluster.kill_immediately()
+        answer.join()
+        assert alone.recert("rollout", "show", str(rollout)).returncode == 5
+        eventually(lambda: alone.run_state(run_id) == ("SCHEDULED", "AwaitingRetry"), what="putting it off")
+        cluster.start()
+        eventually(lambda: _at_gate(alone, rollout, "set-recertification-dates"), what="going on by itself")
+        assert len(alone.mails("l2@example.com")) == 1
+    finally:
+        alone.close()
+        cluster.remove()
