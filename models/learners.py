@@ -105,17 +105,11 @@ def newest_completion(stands: Any) -> Select[Any]:
 
 def _listed(today: date) -> Subquery:
     """The facts of each row; the columns ``status_sql`` looks for are among them."""
-    opened, newest = assignment.alias("opened"), assignment.alias("newest")
+    opened = assignment.alias("opened")
     taken, to_come = course.alias("taken"), course.alias("to_come")
     succeeded = succession(today)
     is_open = opened.c.id.is_not(None)
     own_on = func.coalesce(certification.c.override_on, certification.c.computed_on)
-    finished_on = (
-        select(newest.c.assigned_on)
-        .where(newest.c.id == newest_completion(certification).scalar_subquery())
-        .correlate(certification)
-        .scalar_subquery()
-    )
     next_id = func.coalesce(certification.c.next_course_id, certification.c.course_id)
     return (
         select(
@@ -130,7 +124,7 @@ def _listed(today: date) -> Subquery:
             opened.c.id.label("open_id"),
             opened.c.due_on,
             opened.c.progress,
-            case((is_open, opened.c.assigned_on), else_=finished_on).label("assigned_on"),
+            case((is_open, opened.c.assigned_on), else_=_finished_on()).label("assigned_on"),
             case((is_open, null()), else_=certification.c.completed_on).label("completed_on"),
             case((is_open, null()), else_=own_on).label("recertification_on"),
             own_on.label("own_on"),
@@ -144,6 +138,13 @@ def _listed(today: date) -> Subquery:
         .outerjoin(to_come, to_come.c.id == succeeded.c.given_id)
         .subquery("listed")
     )
+
+
+def _finished_on() -> Any:
+    """The assigned day of the newest completed assignment."""
+    newest = assignment.alias("newest")
+    itself = newest.c.id == newest_completion(certification).scalar_subquery()
+    return select(newest.c.assigned_on).where(itself).correlate(certification).scalar_subquery()
 
 
 def _known_status(slug: str) -> str:

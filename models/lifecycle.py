@@ -162,8 +162,8 @@ def finish(connection: Connection, rollout_id: int, state: RolloutState, at: dat
     connection.execute(
         update(hold).where(hold.c.rollout_id == rollout_id, hold.c.ended_at.is_(None)).values(ended_at=at)
     )
-    if state is RolloutState.FAILED:
-        return True  # steps and gates stay as they are, for `resume`
+    if state in (RolloutState.FAILED, RolloutState.COMPLETED):
+        return True  # steps and gates stay as they are: for `resume`, or since all of them are done
     open_steps = select(rollout_step.c.id).where(
         rollout_step.c.rollout_id == rollout_id,
         rollout_step.c.state.not_in([StepState.APPLIED.value, StepState.PASSED.value]),

@@ -62,6 +62,9 @@ def upgrade(database: Database, revision: str = "head") -> None:
     """
     from alembic import command  # noqa: PLC0415
 
+    found = current_revision(database)
+    if found is not None and found not in _known_revisions():
+        raise SchemaAhead
     with database.write() as connection:
         command.upgrade(_config(connection), revision)
 

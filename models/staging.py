@@ -29,9 +29,7 @@ def staging_table(name: str, *columns: Column[Any]) -> Table:
     )
 
 
-def refused_lines() -> Table:
-    """A temporary table of line numbers alone."""
-    return staging_table("refused_line")
+REFUSED_LINES = staging_table("refused_line")  # line numbers alone
 
 
 @contextmanager

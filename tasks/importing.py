@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Table, delete, exists, func, select, update
 
-from models.staging import REFUSED_LINES, load, settle
+from models.staging import REFUSED_LINES, count, load, settle
 from models.tables import learner
 from tasks.cells import quoted
 from tasks.csv_files import CsvFile
@@ -46,9 +46,7 @@ class Importing:
 
     def count(self, statement: Any) -> int:
         """Execute an INSERT, UPDATE or DELETE and return how many rows it touched."""
-        # INSERT … SELECT answers -1 on PostgreSQL unless asked beforehand
-        result = self.connection.execute(statement, execution_options={"preserve_rowcount": True})
-        return int(result.rowcount)
+        return count(self.connection, statement)
 
     def any(self, table: Table) -> bool:
         """Whether *table* has a row at all."""

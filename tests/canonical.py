@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
+from sqlalchemy import case, select
 
 from models.tables import (
     app_user,
@@ -118,6 +118,7 @@ _LINES = (
     .join(learner, learner.c.id == certification.c.learner_id)
     .join(training_type, training_type.c.id == certification.c.training_type_id)
 )
+_ACTOR = case((audit.c.actor.like("rollout %"), "rollout"), else_=audit.c.actor)
 _QUERIES: dict[str, Select[Any]] = {
     "training_type": select(training_type.c.slug, training_type.c.automatic),
     "certification": _CERTIFICATIONS,
@@ -145,5 +146,5 @@ _QUERIES: dict[str, Select[Any]] = {
     "message": select(message.c.kind, message.c.to_address, message.c.state),
     "message_line": _LINES,
     # who looked twice while nobody had answered is told as it was, and a crash may make it so
-    "audit": select(audit.c.actor, audit.c.act).where(audit.c.act != "woken-without-answer"),
+    "audit": select(_ACTOR, audit.c.act).where(audit.c.act != "woken-without-answer"),
 }  # fmt: skip

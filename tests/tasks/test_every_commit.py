@@ -14,18 +14,21 @@ import threading
 import time
 import traceback
 from collections import Counter
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 import models.database
 from models import audit, ledger
+from models.database import Database
 from models.errors import GateClosed
-from models.tables import message, rollout
+from models.tables import message, metadata, rollout
 from models.words import MessageState
 from tasks.deliver import deliver_mail
 from tasks.review import AnswerRefused
@@ -50,8 +53,9 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from sqlalchemy import Connection
+
     from config.settings import MailServer
-    from tests.postgres import PostgresCluster
 
 SIDE_BY_SIDE = 2
 KILLED = 137
@@ -109,34 +113,48 @@ def look(bench: Workbench) -> Seen:
 
 
 class House:
-    """Databases to crash in: a furnished one, and fresh copies of it."""
+    """A furnished database, and a place to crash in that is as furnished before each time."""
 
-    def __init__(self, folder: Path, cluster: PostgresCluster | None) -> None:
-        self.folder, self.cluster, self.numbers = folder, cluster, count(1)
-        self.template = cluster.create_database() if cluster else f"sqlite:///{folder / 'template.db'}"
-        bench = a_bench(self.template, folder)
+    def __init__(self, folder: Path, url: str) -> None:
+        self.folder, self.url = folder, url
+        bench = a_bench(url, folder)
         with bench.database.write() as connection:
             some_users(connection)
             ten_learners(connection)
+            if not bench.database.is_sqlite:
+                _keep_aside(connection)
         assert bench.key
         bench.database.dispose()
+        if bench.database.is_sqlite:
+            shutil.copy(folder / "recert.db", folder / "furnished.db")
 
-    def copy(self) -> str:
-        if self.cluster:
-            return self.cluster.create_database(template=self.template)
-        path = self.folder / f"copy-{next(self.numbers)}.db"
-        shutil.copy(self.folder / "template.db", path)
-        return f"sqlite:///{path}"
-
-    def clear(self, url: str) -> None:
-        if self.cluster:
-            self.cluster.drop(url)
+    def tidy(self) -> None:
+        """Let everything be as it was furnished."""
+        if (self.folder / "furnished.db").exists():
+            for left in self.folder.glob("recert.db*"):
+                left.unlink()
+            shutil.copy(self.folder / "furnished.db", self.folder / "recert.db")
             return
-        for left in self.folder.glob(url.rpartition("/")[2] + "*"):
-            left.unlink()
+        database = Database(self.url)
+        with database.write() as connection:
+            _put_back(connection)
+        database.dispose()
 
-    def bench(self, url: str, post: MailServer) -> Workbench:
-        return a_bench(url, self.folder, post, migrated=True)
+    def bench(self, post: MailServer) -> Workbench:
+        return a_bench(self.url, self.folder, post, migrated=True)
+
+
+def _keep_aside(connection: Connection) -> None:
+    connection.execute(text("CREATE SCHEMA furnished"))
+    for table in metadata.sorted_tables:
+        connection.execute(text(f"CREATE TABLE furnished.{table.name} AS TABLE public.{table.name}"))
+
+
+def _put_back(connection: Connection) -> None:
+    connection.execute(text("SET LOCAL session_replication_role = replica"))  # neither references nor guards
+    for table in metadata.sorted_tables:
+        connection.execute(text(f"DELETE FROM public.{table.name}"))  # noqa: S608 - our own names
+        connection.execute(text(f"INSERT INTO public.{table.name} SELECT * FROM furnished.{table.name}"))  # noqa: S608
 
 
 def forked(act: Callable[[], Any], answer: Path) -> int:
@@ -147,9 +165,13 @@ def forked(act: Callable[[], Any], answer: Path) -> int:
     try:
         answer.write_bytes(pickle.dumps(act()))
         os._exit(0)
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - the parent tells
         answer.write_bytes(pickle.dumps(traceback.format_exc()))
         os._exit(1)
+
+
+def read(answer: Path) -> Any:
+    return pickle.loads(answer.read_bytes())  # noqa: S301 - our own child wrote it
 
 
 def die_at(number: int, moment: str) -> None:
@@ -185,18 +207,18 @@ def crash_points(act: Callable[[], None], post: FaultServer) -> list[tuple[int, 
     return points
 
 
-def crash(house: House, post: FaultServer, number: int, moment: str, whole: Seen) -> Generator[int, int, None]:
+def crash(house: House, post: FaultServer, point: tuple[int, str], whole: Seen) -> Generator[int, int, None]:
     """Run, die, go on, compare. Yields each process to wait for, and is sent how it ended."""
-    where = f"commit {number}, {moment}"
-    url, answer = house.copy(), house.folder / f"{number}-{moment}.pickle"
+    where, answer = f"commit {point[0]}, {point[1]}", house.folder / "answer.pickle"
     post.kept.clear()
 
     def run_and_die() -> None:
-        die_at(number, moment)
-        live(house.bench(url, post.address))
+        house.tidy()
+        die_at(*point)
+        live(house.bench(post.address))
 
     def go_on() -> tuple[set[str], Seen]:
-        bench = house.bench(url, post.address)
+        bench = house.bench(post.address)
         with bench.database.read() as connection:
             marked = message.c.state == MessageState.SENDING.value
             sending = set(connection.scalars(select(message.c.message_id).where(marked)))
@@ -204,13 +226,12 @@ def crash(house: House, post: FaultServer, number: int, moment: str, whole: Seen
         return sending, look(bench)
 
     ended = yield forked(run_and_die, answer)
-    assert ended in (KILLED, 0), f"{where}: {pickle.loads(answer.read_bytes())}"
+    assert ended in (KILLED, 0), f"{where}: {read(answer)}"
     ended = yield forked(go_on, answer)
-    found = pickle.loads(answer.read_bytes())
+    found = read(answer)
     assert ended == 0, f"{where}: {found}"
     compare(where, *found, whole)
     compare_post(where, found[1], post)
-    house.clear(url)
 
 
 def compare(where: str, sending: set[str], left: Seen, whole: Seen) -> None:
@@ -234,51 +255,55 @@ def compare_post(where: str, left: Seen, post: FaultServer) -> None:
         assert arrived[message_id] == 1 or message_id in left.flagged, f"{where}: {message_id} came twice unflagged"
 
 
-def side_by_side(experiments: Iterator[Callable[[FaultServer], Generator[int, int, None]]]) -> None:
-    """Carry the experiments out, two at a time, each with a mail server of its own."""
-    free, busy = [FaultServer() for _ in range(SIDE_BY_SIDE)], {}
-    for server in free:
-        server.__enter__()
+Place = tuple[House, FaultServer]
+
+
+def side_by_side(places: list[Place], experiments: Iterator[Callable[..., Generator[int, int, None]]]) -> None:
+    """Carry the experiments out, as many at a time as there are places."""
+    free: list[Place] = list(places)
+    busy: dict[int, tuple[Generator[int, int, None], Place]] = {}
     try:
         while True:
             while free and (experiment := next(experiments, None)) is not None:
-                server = free.pop()
-                made = experiment(server)
-                busy[next(made)] = made, server
+                place = free.pop()
+                made = experiment(*place)
+                busy[next(made)] = made, place
             if not busy:
                 return
             for pid in list(busy):
                 ended, status = os.waitpid(pid, os.WNOHANG)
-                if not ended:
-                    continue
-                made, server = busy.pop(pid)
-                try:
-                    busy[made.send(os.waitstatus_to_exitcode(status))] = made, server
-                except StopIteration:
-                    free.append(server)
+                if ended:
+                    made, place = busy.pop(pid)
+                    try:
+                        busy[made.send(os.waitstatus_to_exitcode(status))] = made, place
+                    except StopIteration:
+                        free.append(place)
             time.sleep(0.002)
     finally:
         for pid in busy:
             os.waitpid(pid, 0)
-        for server in [*free, *(server for _, server in busy.values())]:
-            server.__exit__()
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_a_crash_at_any_commit_changes_nothing_in_the_end(
     kind: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    house = House(tmp_path, request.getfixturevalue("postgres_cluster") if kind == "postgresql" else None)
-    with FaultServer() as post:
-        bench = house.bench(house.copy(), post.address)
+    cluster = request.getfixturevalue("postgres_cluster") if kind == "postgresql" else None
+    with ExitStack() as posts:
+        places = []
+        for number in range(SIDE_BY_SIDE):
+            folder = tmp_path / str(number)
+            url = cluster.create_database() if cluster else f"sqlite:///{folder / 'recert.db'}"
+            places.append((House(folder, url), posts.enter_context(FaultServer())))
+        house, post = places[0]
+        bench = house.bench(post.address)
         points = crash_points(lambda: live(bench), post)
         whole = look(bench)
         bench.database.dispose()
         compare_post("undisturbed", whole, post)
-    assert not whole.flagged
-    print(len(points), points[-1])
-    assert len(points) > 50
-    side_by_side(
-        lambda post, at=at: crash(house, post, *at, whole)  # type: ignore[misc]
-        for at in points
-    )
+        assert not whole.flagged
+        assert len(points) > 50
+        side_by_side(places, (partial(crash, point=point, whole=whole) for point in points))
+    for house, _ in places:
+        if cluster:
+            cluster.drop(house.url)

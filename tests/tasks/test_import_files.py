@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import hashlib
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +14,8 @@ from models.audit import entries, verify
 from models.errors import FileRefused
 from models.tables import assignment, course, learner
 from tasks.import_files import import_courses, import_history, import_learners
-from tests.world import count, rows
+from tasks.sample_organisation import write_sample
+from tests.world import TODAY, count, rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -216,3 +219,29 @@ def test_progress_is_told_in_bytes_up_to_the_end(bench: Workbench, tmp_path: Pat
     size = file.stat().st_size
     assert [done for done, _ in told] == sorted(done for done, _ in told)
     assert (len(told) > 2, told[-1]) == (True, (size, size))
+
+
+def test_two_imports_at_once_come_one_after_the_other(bench: Workbench, tmp_path: Path) -> None:
+    write_sample(tmp_path, learners=200, today=TODAY)
+    import_courses(bench, tmp_path / "courses.csv")
+    for how, name in ((import_learners, "learners"), (import_history, "history")):
+        with ThreadPoolExecutor(2) as pool:
+            reports = list(pool.map(how, [bench] * 2, [tmp_path / f"{name}.csv"] * 2))
+        assert sorted(report.created for report in reports) == [0, reports[0].read]
+        assert sorted(report.unchanged for report in reports) == [0, reports[0].read]
+
+
+def test_a_large_file_takes_no_more_memory_than_a_small_one(bench: Workbench, tmp_path: Path) -> None:
+    peaks = []
+    for learners in (1_500, 6_000):
+        folder = tmp_path / str(learners)
+        write_sample(folder, learners=learners, today=TODAY)
+        import_courses(bench, folder / "courses.csv")
+        import_learners(bench, folder / "learners.csv", dry_run=True)
+        tracemalloc.start()
+        assert import_learners(bench, folder / "learners.csv").rejected == []
+        assert import_history(bench, folder / "history.csv").rejected == []
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert count(bench, learner) == 6_000
+    assert peaks[1] < peaks[0] + 3 * 2**20

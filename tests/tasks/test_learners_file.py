@@ -182,6 +182,19 @@ def _mail(office: Office, learner_id: int, state: str) -> None:
         )  # fmt: skip
 
 
+def test_unsent_mail_follows_who_moves_and_is_taken_back_from_who_has_no_address_any_more(office: Office) -> None:
+    office.learners(UMA)
+    ((uma,),) = people(office, "id")
+    for state in ("queued", "sent"):
+        _mail(office, uma, state)
+    office.learners("uma.rose@example.org,K1,,,,,,,,")
+    query = select(message.c.state, message.c.to_address).order_by(message.c.id)
+    assert rows(office.bench, query) == [("queued", "uma.rose@example.org"), ("sent", "x@example.org")]
+    office.learners("-,K1,,,,,,,,")
+    assert people(office, "email", "email_key") == [(None, None)]
+    assert rows(office.bench, query) == [("cancelled", "uma.rose@example.org"), ("sent", "x@example.org")]
+
+
 def test_who_arrives_as_somebody_who_left_is_archived_at_once(office: Office) -> None:
     office.learners("uma@example.org,,,,,,,,,Terminated")
     assert office.listed()[0]["status"] == "archived"
