@@ -155,10 +155,8 @@ def _holds(connection: Connection) -> Finding:
     if not rows:
         return Finding("holds", Level.OK, "none outlives its rollout")
     says = ", ".join(f"{row.held} of rollout {row.rollout_id}" for row in rows)
-    mend = "; ".join(f"recert rollout cancel {row.rollout_id}" for row in rows)
-    return Finding(
-        "holds", Level.WRONG, f"automatic recertification is still held: {says}, which ended", f"run: {mend}"
-    )
+    mend = "the upkeep ends them within ten minutes of `recert up`"
+    return Finding("holds", Level.WRONG, f"automatic recertification is still held: {says}, which ended", mend)
 
 
 def _prefect(settings: Settings) -> Finding:

@@ -173,6 +173,13 @@ def finish(connection: Connection, rollout_id: int, state: RolloutState, at: dat
     return True
 
 
+def end_stray_holds(connection: Connection, at: datetime) -> int:
+    """End holds whose rollout is not alive, should a restored backup or a person's SQL have left some; return how many."""
+    ended = select(rollout.c.id).where(rollout.c.state.not_in(ALIVE))
+    stray = update(hold).where(hold.c.ended_at.is_(None), hold.c.rollout_id.in_(ended))
+    return connection.execute(stray.values(ended_at=at)).rowcount
+
+
 def close_reviews(connection: Connection, proposals: Select[Any], outcome: str, at: datetime) -> None:
     """Close what is open of the reviews of *proposals*."""
     connection.execute(

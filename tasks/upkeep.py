@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from models import codes, lease, ledger, reviews
+from models import codes, lease, ledger, lifecycle, reviews
 from models.ledger import Rollout
 from models.words import RolloutState
 from tasks import rollouts, runs
@@ -154,7 +154,9 @@ def watch(bench: Workbench) -> dict[str, int]:
 
 
 def expire(bench: Workbench) -> int:
-    """End rollouts whose gate nobody answered; return how many."""
+    """End rollouts whose gate nobody answered, and holds that outlived their rollout; return how many rollouts."""
+    with bench.database.write() as connection:
+        lifecycle.end_stray_holds(connection, bench.now())
     return len(expire_gates(bench))
 
 

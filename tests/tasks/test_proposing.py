@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import select
 
+from models import ledger
 from models.tables import audit, certification, exclusion, rollout_item
 from models.words import CHANGING, Outcome, StepSlug, flag_slugs
+from tasks import proposing
+from tasks.checklist import STEPS
+from tasks.proposing import head
 from tasks.wording import OUTCOME_WORDS
 from tests.world import (
     TODAY,
     Held,
     a_learner,
+    a_plan,
     carry_out,
     count,
     lines,
@@ -60,6 +66,26 @@ def test_a_proposal_is_one_act_with_its_digest_and_counts(bench: Workbench) -> N
     [act] = rows(bench, select(audit.c.detail).where(audit.c.act == "propose"))
     assert record.proposal.digest in act.detail
     assert '"renotify":1' in act.detail
+
+
+def test_the_digest_is_of_this_step_of_this_rollout_under_this_plan_with_these_letters(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with writing(bench) as connection:
+        a_learner(connection, 1, Held())
+    with bench.database.read() as connection:
+        one = ledger.load(connection, started(bench))
+    step = STEPS[StepSlug.RECERTIFY_DUE]
+    heads = {
+        "as it is": head(one, step),
+        "step": head(one, STEPS[StepSlug.NOTIFY_LEARNERS]),
+        "rollout": head(replace(one, id=one.id + 1), step),
+        "plan": head(replace(one, plan=a_plan(due_in_days=31)), step),
+    }
+    assert head(replace(one, heartbeat_at=None, epoch=9, flow_run_id="run"), step) == heads["as it is"]
+    monkeypatch.setattr(proposing, "template_version", "v{}".format)
+    heads["letters"] = head(one, step)
+    assert len(set(heads.values())) == len(heads)
 
 
 def test_who_the_plan_excludes_may_be_imported_after_the_start(bench: Workbench) -> None:

@@ -7,10 +7,13 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import insert, select
 
 from models import ledger
 from models.ledger import Rollout
+from models.tables import certification, hold
 from models.words import RolloutState, StepSlug
+from tasks import rollouts, upkeep
 from tasks.rollouts import open_rollout
 from tasks.runs import Run
 from tasks.upkeep import DEAD_AFTER, HALF_STARTED_AFTER, Remedy, Situation, is_ready, remedy
@@ -116,3 +119,16 @@ def test_a_start_that_is_not_confirmed_is_not_ready(bench: Workbench) -> None:
     with writing(bench) as connection:
         a_learner(connection, 1, Held())
     assert not ready(bench, open_rollout(bench, a_plan(), OPERATOR, "", "run-1").rollout_id)
+
+
+def test_upkeep_ends_holds_that_outlived_their_rollout(bench: Workbench) -> None:
+    with writing(bench) as connection:
+        a_learner(connection, 1, Held())
+    rollout_id = rollouts.start_rollout(bench, a_plan(), OPERATOR)
+    rollouts.end_rollout(bench, rollout_id, RolloutState.CANCELLED, "tests")
+    with bench.database.write() as connection:
+        key = connection.execute(select(certification.c.id)).scalars().first()
+        connection.execute(insert(hold).values(rollout_id=rollout_id, certification_id=key, held_at=bench.now()))
+    assert upkeep.expire(bench) == 0
+    with bench.database.read() as connection:
+        assert connection.execute(select(hold.c.ended_at)).scalar_one() is not None
