@@ -8,12 +8,13 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select, update
 
+from models import ledger
 from models.digest import items_digest
-from models.tables import assignment, certification, learner, message
+from models.tables import assignment, certification, learner, message, training_type
 from models.words import StepSlug
 from tasks.applying import apply_step
 from tasks.checklist import STEPS
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
 
 RECERTIFY = StepSlug.RECERTIFY_DUE
 EXAMPLES = settings(
-    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=6, deadline=None, phases=[Phase.explicit, Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 
 
@@ -150,8 +151,8 @@ def test_what_was_previewed_is_what_happens_and_nobody_is_assigned_twice(
     open_ones = select(func.count()).where(assignment.c.completed_on.is_(None)).group_by(assignment.c.certification_id)
     assert all(row[0] == 1 for row in rows(bench, open_ones)), "at most one is open"
     assert rows(bench, select(assignment).where(assignment.c.completed_on.is_not(None))) == done, "what is done is done"
-    each = select(func.count()).group_by(message.c.kind, message.c.recipient, message.c.occasion)
-    assert all(row[0] == 1 for row in rows(bench, each)), "one mail for each learner and occasion"
+    each = select(func.count()).where(message.c.learner_id.is_not(None)).group_by(message.c.kind, message.c.learner_id)
+    assert all(row[0] == 1 for row in rows(bench, each)), "one mail of a kind for each learner"
 
 
 @EXAMPLES
@@ -174,8 +175,6 @@ def test_what_was_approved_is_what_is_assigned_less_who_moved_on_and_running_aga
     record = step_record(bench, rollout, RECERTIFY)
     assert record.proposal is not None
     with bench.database.read() as connection:
-        from models import ledger
-
         seen = head(ledger.load(connection, rollout), STEPS[RECERTIFY])
         assert items_digest(connection, seen, record.proposal.id) == verdict.digest, "approved is this very list"
     approved = {key for key, line in lines(bench, rollout, RECERTIFY).items() if line.outcome == "recertify"}
@@ -190,8 +189,6 @@ def test_what_was_approved_is_what_is_assigned_less_who_moved_on_and_running_aga
 
 
 def assigned(bench: Workbench, rollout: int) -> set[tuple[str, str]]:
-    from models.tables import training_type
-
     found = rows(
         bench,
         select(learner.c.employee_id, training_type.c.slug)
