@@ -96,10 +96,14 @@ def _told_in_one_line() -> Iterator[None]:
     try:
         yield
     except (OperationalError, InterfaceError) as error:
+        if getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR:
+            raise  # a statement that cannot be; SQLite's driver calls that operational, too
         raise DatabaseUnavailable(f"the database does not answer: {_first_line(error)}") from error
     except DBAPIError as error:
         if error.connection_invalidated:
             raise DatabaseUnavailable(f"the connection to the database was lost: {_first_line(error)}") from error
+        if getattr(error.orig, "sqlite_errorcode", None) in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+            raise DatabaseUnavailable(f"the database cannot be read: {_first_line(error)}") from error
         raise
 
 

@@ -55,9 +55,11 @@ def start(
         alive: False for a preview, which blocks nobody.
 
     Raises:
+        PlanInvalid: a training type or a course of the plan is not stored, or cannot be.
         AlreadyRunning: a living rollout has one of the training types; its name is told.
     """
     types, _ = resolve(connection, plan)
+    refuse_courses(connection, plan)
     if alive:
         refuse_second(connection, types)
     values: dict[str, Any] = {"name": plan.name, "plan": plan.model_dump(mode="json"), "requested_by": requested_by}
@@ -92,8 +94,7 @@ def resolve(connection: Connection, plan: RolloutPlan) -> tuple[dict[str, int], 
     """Return the plan's training types by slug, and its changes of course by id.
 
     Raises:
-        PlanInvalid: a training type or a course that is not stored, or a course in exchange for one of another
-            training type.
+        PlanInvalid: a training type or a course that is not stored; the line lists those that are.
     """
     known = {row.slug: row.id for row in connection.execute(select(training_type.c.slug, training_type.c.id))}
     for slug in plan.training_types:
@@ -105,14 +106,25 @@ def resolve(connection: Connection, plan: RolloutPlan) -> tuple[dict[str, int], 
 
 
 def _course_changes(connection: Connection, plan: RolloutPlan) -> dict[int, int]:
-    courses = {row.code: row for row in connection.execute(select(course))}
+    courses = {row.code: row.id for row in connection.execute(select(course.c.code, course.c.id))}
     for code in [code for pair in plan.next_course.items() for code in pair]:
         if code not in courses:
             raise PlanInvalid(f"next_course: no course {code!r}; import it first, or mend the code")
-    for old, new in plan.next_course.items():
-        if courses[old].training_type_id != courses[new].training_type_id:
-            raise PlanInvalid(f"next_course: {new!r} is of another training type than {old!r}; name one of the same")
-    return {courses[old].id: courses[new].id for old, new in plan.next_course.items()}
+    return {courses[old]: courses[new] for old, new in plan.next_course.items()}
+
+
+def refuse_courses(connection: Connection, plan: RolloutPlan) -> None:
+    """Check the plan's changes of course, once, before it starts: later their courses may change and it goes on.
+
+    Raises:
+        PlanInvalid: a course in exchange for one of another training type, or one that is retired by the common day.
+    """
+    courses = {row.code: row for row in connection.execute(select(course))}
+    for old, new in ((courses[old], courses[new]) for old, new in plan.next_course.items()):
+        if old.training_type_id != new.training_type_id:
+            raise PlanInvalid(f"next_course: {new.code!r} is of another training type than {old.code!r}; mend the code")
+        if new.retired_on is not None and new.retired_on <= plan.recertify_on:
+            raise PlanInvalid(f"next_course: {new.code!r} is retired on {new.retired_on}; name a course that is given")
 
 
 def refuse_second(connection: Connection, types: Mapping[str, int]) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, select
 
 from mail.letters import Attachment
 from models import choices, codes, ledger, reviews
@@ -19,6 +21,7 @@ from models.tables import proposal, review, rollout_step
 from models.words import MessageKind, Outcome, StepSlug, flag_slugs
 from tasks.checklist import STEPS
 from tasks.items import items
+from tasks.proposing import CHANGES
 from tasks.wording import counted, leading_facts
 from tasks.workbench import Workbench
 
@@ -133,15 +136,13 @@ def links(bench: Workbench, rollout: Rollout) -> list[tuple[str, str]]:
 
 
 def exact_list(connection: Connection, rollout: Rollout, record: StepRecord) -> Attachment:
-    """The list as a CSV file for a spreadsheet: changing lines first come first, at most 2,000; it ends with the digest."""
+    """The list as a CSV file for a spreadsheet: what changes comes first, at most 2,000 lines; it ends with the digest."""
     assert record.proposal is not None  # noqa: S101 - only proposals are listed
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(LIST_HEADER)
     total = sum(record.proposal.counts.values())
-    for number, row in enumerate(items(connection, record.proposal.id)):
-        if number >= ATTACHED_LINES:
-            break
+    for row in islice(_changing_first(connection, record.proposal.id), ATTACHED_LINES):
         cells = (
             row.email, row.employee_id, row.first_name, row.last_name, row.department, row.training_type, row.outcome,
             " ".join(flag_slugs(row.flags)), row.due_before, row.due_after, row.recertification_before,
@@ -155,6 +156,11 @@ def exact_list(connection: Connection, rollout: Rollout, record: StepRecord) -> 
     writer.writerow([f"Digest {record.proposal.digest}"])
     name = f"rollout-{rollout.id}-{record.slug}.csv"
     return Attachment(name, "text/csv; charset=utf-8", text.getvalue().encode("utf-8-sig"))
+
+
+def _changing_first(connection: Connection, proposal_id: int) -> Iterator[Row[Any]]:
+    yield from items(connection, proposal_id, CHANGES)
+    yield from items(connection, proposal_id, [outcome.value for outcome in Outcome if not outcome.changes])
 
 
 def _start_confirmation(

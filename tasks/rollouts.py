@@ -79,6 +79,7 @@ def _may_start(connection: Connection, plan: RolloutPlan, requested_by: str, tod
     plan.refuse_the_past(today)
     requester = people.require(connection, requested_by, Role.OPERATOR)
     types, changes = lifecycle.resolve(connection, plan)
+    lifecycle.refuse_courses(connection, plan)
     _somebody(connection, Case(NO_ROLLOUT, plan, today, list(types.values()), changes, {}))
     lifecycle.refuse_second(connection, types)
     _enough_approvers(connection, plan, requester.email)

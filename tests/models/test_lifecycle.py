@@ -93,12 +93,26 @@ def test_the_database_itself_refuses_a_second_one_when_two_start_at_once(
         ({"training_types": ["fire"]}, "there are: conduct, privacy, safety"),
         ({"next_course": {"C-9": "C-1"}}, "no course 'C-9'"),
         ({"next_course": {"C-1": "C-9"}}, "no course 'C-9'"),
-        ({"next_course": {"C-1": "N-1"}}, "'N-1' is of another training type than 'C-1'"),
     ],
 )
 def test_what_is_not_stored_cannot_be_planned(connection: Connection, plan: dict[str, Any], told: str) -> None:
     with pytest.raises(PlanInvalid, match=told):
         lifecycle.resolve(connection, a_plan(**plan))
+
+
+@pytest.mark.parametrize(
+    ("next_course", "told"),
+    [
+        ({"C-1": "N-1"}, "'N-1' is of another training type than 'C-1'"),
+        ({"C-2": "C-0"}, "'C-0' is retired on 2025-06-30"),
+    ],
+)
+def test_a_change_of_course_that_cannot_be_is_refused_at_the_start_and_only_there(
+    connection: Connection, next_course: dict[str, str], told: str
+) -> None:
+    with pytest.raises(PlanInvalid, match=told):
+        start(connection, next_course=next_course)
+    assert len(lifecycle.resolve(connection, a_plan(next_course=next_course))[1]) == 1
 
 
 @pytest.mark.parametrize(

@@ -151,10 +151,11 @@ def _keep_aside(connection: Connection) -> None:
 
 
 def _put_back(connection: Connection) -> None:
-    connection.execute(text("SET LOCAL session_replication_role = replica"))  # neither references nor guards
+    orders = ["SET LOCAL session_replication_role = replica"]  # neither references nor guards
     for table in metadata.sorted_tables:
-        connection.execute(text(f"DELETE FROM public.{table.name}"))  # noqa: S608 - our own names
-        connection.execute(text(f"INSERT INTO public.{table.name} SELECT * FROM furnished.{table.name}"))  # noqa: S608
+        orders.append(f"DELETE FROM public.{table.name}")  # noqa: S608 - our own names
+        orders.append(f"INSERT INTO public.{table.name} SELECT * FROM furnished.{table.name}")  # noqa: S608 - as above
+    connection.exec_driver_sql(";".join(orders))
 
 
 def forked(act: Callable[[], Any], answer: Path) -> int:

@@ -199,7 +199,12 @@ def test_what_approvers_are_mailed_carries_code_counts_digest_and_the_exact_list
 ) -> None:
     from tests.world import code_for
 
-    rollout = in_review(bench)
+    with writing(bench) as connection:
+        a_learner(connection, 1, Held(own_on="2027-10-01"))
+        a_learner(connection, 2, Held(open_due="2026-10-31"))
+        a_learner(connection, 3, Held())
+    rollout = started(bench)
+    propose(bench, rollout, RECERTIFY)
     gate = gate_of(bench, rollout)
     assert gate is not None
     assert deliver_mail(mailing(bench, post.address), "tests").sent == 2
@@ -210,6 +215,10 @@ def test_what_approvers_are_mailed_carries_code_counts_digest_and_the_exact_list
     assert gate.digest in text
     [attached] = list(letter.iter_attachments())
     lines = attached.get_content().splitlines()
-    assert len(lines) == 4
-    assert lines[1].startswith("l1@example.com,E1,")
+    assert len(lines) == 5
+    assert [line.split(",")[:2] for line in lines[1:4]] == [
+        ["l3@example.com", "E3"],
+        ["l1@example.com", "E1"],
+        ["l2@example.com", "E2"],
+    ], "what changes comes first"
     assert lines[-1] == f"Digest {gate.digest}"
