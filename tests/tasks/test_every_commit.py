@@ -26,7 +26,6 @@ from sqlalchemy import select, text
 
 import models.database
 from models import audit, ledger
-from models.database import Database
 from models.errors import GateClosed
 from models.tables import message, metadata, rollout
 from models.words import MessageState
@@ -55,7 +54,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from config.settings import MailServer
 
 SIDE_BY_SIDE = 2
 KILLED = 137
@@ -113,35 +111,39 @@ def look(bench: Workbench) -> Seen:
 
 
 class House:
-    """A furnished database, and a place to crash in that is as furnished before each time."""
+    """A furnished database to crash in, a post that outlives the crashes, and a workbench that children inherit.
 
-    def __init__(self, folder: Path, url: str) -> None:
-        self.folder, self.url = folder, url
-        bench = a_bench(url, folder)
-        with bench.database.write() as connection:
+    Its statements are compiled before anybody is forked; no connection is open then.
+    """
+
+    def __init__(self, folder: Path, url: str, post: FaultServer) -> None:
+        self.folder, self.post = folder, post
+        self.bench = a_bench(url, folder, post.address)
+        with self.bench.database.write() as connection:
             some_users(connection)
             ten_learners(connection)
-            if not bench.database.is_sqlite:
+            if not self.bench.database.is_sqlite:
                 _keep_aside(connection)
-        assert bench.key
-        bench.database.dispose()
-        if bench.database.is_sqlite:
+        self.bench.database.dispose()
+        if self.bench.database.is_sqlite:
             shutil.copy(folder / "recert.db", folder / "furnished.db")
 
     def tidy(self) -> None:
         """Let everything be as it was furnished."""
-        if (self.folder / "furnished.db").exists():
+        if self.bench.database.is_sqlite:
             for left in self.folder.glob("recert.db*"):
                 left.unlink()
             shutil.copy(self.folder / "furnished.db", self.folder / "recert.db")
-            return
-        database = Database(self.url)
-        with database.write() as connection:
-            _put_back(connection)
-        database.dispose()
+        else:
+            with self.bench.database.write() as connection:
+                _put_back(connection)
 
-    def bench(self, post: MailServer) -> Workbench:
-        return a_bench(self.url, self.folder, post, migrated=True)
+    def undisturbed(self) -> tuple[list[tuple[int, str]], Seen]:
+        """Live once without a crash; return where one could happen, and what is left in the end."""
+        points = crash_points(lambda: live(self.bench), self.post)
+        left = look(self.bench)
+        self.bench.database.dispose()
+        return points, left
 
 
 def _keep_aside(connection: Connection) -> None:
@@ -208,23 +210,22 @@ def crash_points(act: Callable[[], None], post: FaultServer) -> list[tuple[int, 
     return points
 
 
-def crash(house: House, post: FaultServer, point: tuple[int, str], whole: Seen) -> Generator[int, int, None]:
+def crash(house: House, point: tuple[int, str], whole: Seen) -> Generator[int, int, None]:
     """Run, die, go on, compare. Yields each process to wait for, and is sent how it ended."""
     where, answer = f"commit {point[0]}, {point[1]}", house.folder / "answer.pickle"
-    post.kept.clear()
+    house.post.kept.clear()
 
     def run_and_die() -> None:
         house.tidy()
         die_at(*point)
-        live(house.bench(post.address))
+        live(house.bench)
 
     def go_on() -> tuple[set[str], Seen]:
-        bench = house.bench(post.address)
-        with bench.database.read() as connection:
+        with house.bench.database.read() as connection:
             marked = message.c.state == MessageState.SENDING.value
             sending = set(connection.scalars(select(message.c.message_id).where(marked)))
-        live(bench)
-        return sending, look(bench)
+        live(house.bench)
+        return sending, look(house.bench)
 
     ended = yield forked(run_and_die, answer)
     assert ended in (KILLED, 0), f"{where}: {read(answer)}"
@@ -232,7 +233,7 @@ def crash(house: House, post: FaultServer, point: tuple[int, str], whole: Seen) 
     found = read(answer)
     assert ended == 0, f"{where}: {found}"
     compare(where, *found, whole)
-    compare_post(where, found[1], post)
+    compare_post(where, found[1], house.post)
 
 
 def compare(where: str, sending: set[str], left: Seen, whole: Seen) -> None:
@@ -256,29 +257,26 @@ def compare_post(where: str, left: Seen, post: FaultServer) -> None:
         assert arrived[message_id] == 1 or message_id in left.flagged, f"{where}: {message_id} came twice unflagged"
 
 
-Place = tuple[House, FaultServer]
-
-
-def side_by_side(places: list[Place], experiments: Iterator[Callable[..., Generator[int, int, None]]]) -> None:
-    """Carry the experiments out, as many at a time as there are places."""
-    free: list[Place] = list(places)
-    busy: dict[int, tuple[Generator[int, int, None], Place]] = {}
+def side_by_side(houses: list[House], experiments: Iterator[Callable[[House], Generator[int, int, None]]]) -> None:
+    """Carry the experiments out, as many at a time as there are houses."""
+    free: list[House] = list(houses)
+    busy: dict[int, tuple[Generator[int, int, None], House]] = {}
     try:
         while True:
             while free and (experiment := next(experiments, None)) is not None:
-                place = free.pop()
-                made = experiment(*place)
-                busy[next(made)] = made, place
+                house = free.pop()
+                made = experiment(house)
+                busy[next(made)] = made, house
             if not busy:
                 return
             for pid in list(busy):
                 ended, status = os.waitpid(pid, os.WNOHANG)
                 if ended:
-                    made, place = busy.pop(pid)
+                    made, house = busy.pop(pid)
                     try:
-                        busy[made.send(os.waitstatus_to_exitcode(status))] = made, place
+                        busy[made.send(os.waitstatus_to_exitcode(status))] = made, house
                     except StopIteration:
-                        free.append(place)
+                        free.append(house)
             time.sleep(0.002)
     finally:
         for pid in busy:
@@ -291,20 +289,19 @@ def test_a_crash_at_any_commit_changes_nothing_in_the_end(
 ) -> None:
     cluster = request.getfixturevalue("postgres_cluster") if kind == "postgresql" else None
     with ExitStack() as posts:
-        places = []
+        houses = []
         for number in range(SIDE_BY_SIDE):
             folder = tmp_path / str(number)
             url = cluster.create_database() if cluster else f"sqlite:///{folder / 'recert.db'}"
-            places.append((House(folder, url), posts.enter_context(FaultServer())))
-        house, post = places[0]
-        bench = house.bench(post.address)
-        points = crash_points(lambda: live(bench), post)
-        whole = look(bench)
-        bench.database.dispose()
-        compare_post("undisturbed", whole, post)
+            houses.append(House(folder, url, posts.enter_context(FaultServer())))
+        undisturbed = [house.undisturbed() for house in houses]
+        points, whole = undisturbed[0]
+        compare("undisturbed", set(), undisturbed[1][1], whole)
+        compare_post("undisturbed", whole, houses[0].post)
         assert not whole.flagged
         assert len(points) > 50
-        side_by_side(places, (partial(crash, point=point, whole=whole) for point in points))
-    for house, _ in places:
+        side_by_side(houses, (partial(crash, point=point, whole=whole) for point in points))
+    for house in houses:
+        house.bench.database.dispose()
         if cluster:
-            cluster.drop(house.url)
+            cluster.drop(house.bench.database.url.render_as_string(hide_password=False))
