@@ -192,7 +192,9 @@ def test_a_hold_that_outlives_its_rollout_is_named(at_work: Callable[..., Any], 
     )
     ended = at_work("doctor", "--json")
     assert (ended.code, levels(ended)["holds"]) == (3, "wrong")
-    assert "2 of rollout 2, which ended | the upkeep ends them within ten minutes of `recert up`" in said(ended, "holds")
+    assert "2 of rollout 2, which ended | the upkeep ends them within ten minutes of `recert up`" in said(
+        ended, "holds"
+    )
 
 
 @pytest.mark.usefixtures("prefect")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import delete, text
 
 from config.settings import Settings
+from models.database import Database
 from models.tables import metadata
 from tasks.workbench import Workbench
 from tests.mail.fault_server import FaultServer
@@ -16,9 +18,7 @@ from tests.world import TODAY, a_bench, some_courses, some_users
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
-    from models.database import Database
     from tests.postgres import PostgresCluster
 
 
@@ -45,16 +45,25 @@ def postgres_house(postgres_cluster: PostgresCluster, tmp_path_factory: pytest.T
     bench.database.dispose()
 
 
+@pytest.fixture(scope="session")
+def sqlite_house(tmp_path_factory: pytest.TempPathFactory) -> Database:
+    """One place for all tests, each with a file of its own there: statements are compiled once."""
+    return Database(f"sqlite:///{tmp_path_factory.mktemp('house') / 'recert.db'}", durable=False)
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Workbench]:
     """A workbench with three users and six courses, once on SQLite and once on PostgreSQL; no mail server."""
+    settings = Settings(home=tmp_path, today=TODAY, mail_connections=2)
     if request.param == "sqlite":
-        shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "recert.db")
-        yield a_bench(f"sqlite:///{tmp_path / 'recert.db'}", tmp_path, migrated=True)
+        house: Database = request.getfixturevalue("sqlite_house")
+        path = Path(str(house.url.database))
+        for left in path.parent.iterdir():
+            left.unlink()
+        shutil.copy(request.getfixturevalue("sqlite_template"), path)
+        yield Workbench(settings, house)
         return
-    made = Workbench(
-        Settings(home=tmp_path, today=TODAY, mail_connections=2), request.getfixturevalue("postgres_house")
-    )
+    made = Workbench(settings, request.getfixturevalue("postgres_house"))
     _furnish(made)
     yield made
     with made.database.write() as connection:
