@@ -7,6 +7,7 @@ database and is read by ``models.choices``; here stands what the *installation* 
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -20,6 +21,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 Tls = Literal["starttls", "implicit", "none"]
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 PREFIX = "RECERT_"
+FIRST_YEAR, LAST_YEAR = 1900, 2199
+# one mailbox, with or without a name before it; what mail/ makes of it is checked there again
+SENDER = re.compile(r"(?:[^<>\x00-\x1f\x7f\",]+ )?<?[^\s<>@,;:\"]+@[^\s<>@,;:\"]+\.[^\s<>@,;:\"]+>?")
 
 
 class SettingsInvalid(Exception):
@@ -56,7 +60,12 @@ def mail_server(url: str) -> MailServer:
     tls = parse_qs(parts.query).get("tls", ["starttls"])[0]
     if tls not in get_args(Tls):
         raise ValueError("tls must be starttls, implicit or none")
-    port = parts.port or (465 if tls == "implicit" else 587)
+    try:
+        port = parts.port or (465 if tls == "implicit" else 587)
+    except ValueError:  # whose own words would quote a part of the password
+        raise ValueError(
+            "has no such port; write special characters of user and password as %2F and the like"
+        ) from None
     return MailServer(
         parts.hostname, port, cast("Tls", tls), unquote(parts.username or ""), unquote(parts.password or "")
     )
@@ -65,7 +74,7 @@ def mail_server(url: str) -> MailServer:
 class Settings(BaseSettings):
     """Every ``RECERT_…`` variable, checked. Days are dates, ports are TCP ports, paths may be relative."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
 
     home: Path = Path("var")
     database_url: SecretStr = SecretStr("")
@@ -89,15 +98,32 @@ class Settings(BaseSettings):
             raise ValueError(f"no time zone {value!r}; take a name such as Europe/Berlin")
         return value
 
+    @field_validator("mail_from")
+    @classmethod
+    def _one_sender(cls, value: str) -> str:
+        if not SENDER.fullmatch(value):
+            raise ValueError("must be one address, such as training@example.com or Training <training@example.com>")
+        return value
+
+    @field_validator("public_url", "prefect_api_url")
+    @classmethod
+    def _a_web_address(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError("must begin with http:// or https://")
+        return value
+
     @field_validator("today", mode="before")
     @classmethod
     def _a_day(cls, value: object) -> object:
         # pydantic would read "0" as seconds since 1970.
         if isinstance(value, str):
             try:
-                return date.fromisoformat(value) if value else None
+                day = date.fromisoformat(value) if value else None
             except ValueError:
                 raise ValueError("must be a day such as 2027-01-18") from None
+            if day is not None and not FIRST_YEAR <= day.year <= LAST_YEAR:
+                raise ValueError(f"must lie between {FIRST_YEAR} and {LAST_YEAR}")
+            return day
         return value
 
     @field_validator("smtp_url")

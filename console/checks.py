@@ -10,6 +10,7 @@ from enum import StrEnum
 
 import httpx
 from sqlalchemy import Connection, func, select
+from sqlalchemy.exc import DatabaseError
 
 from config.settings import Settings
 from console.bench import where
@@ -65,9 +66,11 @@ def of_the_database(bench: Workbench) -> Iterator[Finding]:
     database = bench.database
     try:
         state = schema_state(database)
-    except DatabaseUnavailable as error:
+    except (DatabaseUnavailable, DatabaseError) as error:  # not there, or no database at all
         mend = "start it, or mend RECERT_DATABASE_URL"
-        yield Finding("database", Level.WRONG, f"{where(database)}: {error}", mend, Unreachable.exit_code)
+        yield Finding(
+            "database", Level.WRONG, f"{where(database)}: {str(error).splitlines()[0]}", mend, Unreachable.exit_code
+        )
         return
     yield Finding("database", Level.OK, f"{where(database)} answers")
     yield _schema(state)

@@ -57,8 +57,8 @@ def go_on(bench: Workbench, rollout_id: int) -> bool:
                     return True
                 time.sleep(BETWEEN_LOOKS_S)
     except PrefectUnavailable:
-        return False
-    return True
+        pass
+    return False
 
 
 def cancel(bench: Workbench, rollout_id: int) -> bool:

@@ -62,6 +62,8 @@ def _settings() -> Settings:
 
 def _home(home: Path) -> Path:
     """Take a home that is empty, missing, or a demo's own; leave any other alone."""
+    if home.exists() and not home.is_dir():
+        raise Refused(f"{home} is no folder: name an empty one with RECERT_HOME")
     if home.is_dir() and not (home / MARKER).exists() and any(home.iterdir()):
         raise Refused(f"{home} holds something that no demo made: name an empty folder with RECERT_HOME")
     home.mkdir(parents=True, exist_ok=True)

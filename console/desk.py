@@ -156,7 +156,11 @@ def answer_review(bench: Workbench, rollout_id: int, given: Answer, step: str) -
     Raises:
         RecertError: as ``review.give_answer``; nothing was changed.
     """
-    verdict = review.give_answer(bench, rollout_id, given, Channel.COMMAND_LINE, step)
+    try:
+        verdict = review.give_answer(bench, rollout_id, given, Channel.COMMAND_LINE, step)
+    except review.AnswerRefused:
+        _send_requests(bench, rollout_id)  # a code that was burnt is made good at once
+        raise
     if verdict.result == "counted":
         trouble = _send_requests(bench, rollout_id) if verdict.excluded else ""
         return verdict, trouble and f"the others are asked anew when the mail server is back: {trouble}"

@@ -182,13 +182,13 @@ def _undisturbed() -> Iterator[None]:
 
 @contextmanager
 def stopped_by_signals() -> Iterator[None]:
-    """Take SIGTERM and a closed terminal as what Ctrl-C is: a wish to stop in order."""
+    """Take SIGTERM and a closed terminal as what Ctrl-C is, a wish to stop in order; also where a script ignores it."""
 
     def stop(number: int, frame: object) -> None:
         del number, frame
         raise KeyboardInterrupt
 
-    before = {sign: signal.signal(sign, stop) for sign in (signal.SIGTERM, signal.SIGHUP)}
+    before = {sign: signal.signal(sign, stop) for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
     finally:
@@ -203,7 +203,10 @@ def alone(home: Path) -> Iterator[None]:
     Raises:
         AlreadyUp: another one works there.
     """
-    home.mkdir(parents=True, exist_ok=True)
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WrongInput(f"RECERT_HOME: {home} is no folder and cannot be made one: {error.strerror}") from None
     with (home / "up.lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -20,4 +20,4 @@ def is_address(value: str) -> bool:
 
 def address_key(value: str) -> str:
     """The form in which addresses are compared: case and ways of composing a letter make no difference."""
-    return unicodedata.normalize("NFC", value.strip()).casefold()
+    return unicodedata.normalize("NFC", value.strip()).lower()  # casefold() would make one mailbox of ß and ss

@@ -102,8 +102,6 @@ def _told_in_one_line() -> Iterator[None]:
     except DBAPIError as error:
         if error.connection_invalidated:
             raise DatabaseUnavailable(f"the connection to the database was lost: {_first_line(error)}") from error
-        if getattr(error.orig, "sqlite_errorcode", None) in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
-            raise DatabaseUnavailable(f"the database cannot be read: {_first_line(error)}") from error
         raise
 
 

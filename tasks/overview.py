@@ -110,7 +110,7 @@ def _next(rollout: Rollout, steps: dict[StepSlug, StepRecord], gate: Gate | None
     if gate is not None:
         people = " or ".join(who for who, _ in asked) or "an approver"
         return f"{people} must answer the review of “{title}” by {in_words(gate.last_on)}"
-    if current.state is StepState.WAITING:
+    if current.state is StepState.WAITING or rollout.state is RolloutState.WAITING:
         return _while_waiting(current, title)
     return f"“{title}” is under way"
 

@@ -22,12 +22,13 @@ ANNUAL_ROLLOUT = "annual-rollout/annual-rollout"
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A flow run: its state's type (``RUNNING``, ``PAUSED``, …), that state's name, and since when."""
+    """A flow run: its state's type (``RUNNING``, ``PAUSED``, …), that state's name, since when, and when it is due."""
 
     id: str
     type: str
     name: str
     since: datetime
+    due_at: datetime | None = None
 
 
 @contextmanager
@@ -56,7 +57,7 @@ def find_run(run_id: str) -> Run | None:
     state = found.state
     if state is None:
         return None
-    return Run(run_id, state.type.value, state.name or "", state.timestamp)
+    return Run(run_id, state.type.value, state.name or "", state.timestamp, state.state_details.scheduled_time)
 
 
 def begin_run(deployment: str, parameters: Mapping[str, Any], *, key: str, name: str, tags: Sequence[str]) -> str:

@@ -18,6 +18,8 @@ DEAD_AFTER = timedelta(seconds=20)
 # Between writing a rollout and creating its run a door needs a moment.
 HALF_STARTED_AFTER = timedelta(seconds=15)
 
+# We never put a run off for longer: somebody else has.
+FAR_AWAY = timedelta(minutes=2)
 # A run that could not be told of its rollout's end is looked for so long.
 TOLD_WITHIN = timedelta(days=2)
 
@@ -56,6 +58,9 @@ def remedy(seen: Situation) -> Remedy:
         return Remedy.BEGIN_ANEW
     if seen.run.type == "PAUSED":
         return Remedy.WAKE if seen.ready else Remedy.NOTHING
+    if seen.run.type == "SCHEDULED":
+        far = seen.run.due_at is not None and seen.run.due_at - seen.now > FAR_AWAY
+        return Remedy.WAKE if far else Remedy.NOTHING
     if seen.run.type in ("RUNNING", "PENDING"):
         last = max(seen.run.since, seen.rollout.heartbeat_at or seen.run.since)
         return Remedy.RESCHEDULE if seen.now - last > DEAD_AFTER else Remedy.NOTHING

@@ -143,7 +143,6 @@ def test_a_key_that_others_can_read_or_that_is_damaged_is_wrong(
         ("RECERT_DATABASE_URL", "postgresql+psycopg://u:secret@127.0.0.1:x/x", 2, "database", "wrong"),
         ("RECERT_DATABASE_URL", "sqlite:////dev/null/x/recert.db", 5, "database", "wrong"),
         ("RECERT_HOME", "/dev/null/home", 2, "home", "wrong"),
-        ("RECERT_PREFECT_API_URL", "ftp://127.0.0.1", 5, "prefect", "wrong"),
     ],
 )
 @pytest.mark.usefixtures("prefect")

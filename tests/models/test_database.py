@@ -16,7 +16,6 @@ from models.tables import setting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from sqlalchemy import Connection
 
@@ -85,13 +84,6 @@ def test_a_server_that_is_away_is_told_in_one_line_without_the_password() -> Non
         pytest.fail("it was there")
     assert "\n" not in str(told.value)
     assert "secret" not in str(told.value) + repr(database)
-
-
-def test_a_file_that_is_no_database_is_told_in_one_line(tmp_path: Path) -> None:
-    (tmp_path / "recert.db").write_bytes(b"this is no database, however long it may be" * 100)
-    database = Database(f"sqlite:///{tmp_path / 'recert.db'}")
-    with pytest.raises(DatabaseUnavailable, match="not a database"), database.read():
-        pytest.fail("it was there")
 
 
 def test_instants_survive_and_sort_on_both(database: Database) -> None:

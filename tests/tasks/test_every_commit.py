@@ -6,25 +6,17 @@ alone. The post is a real mail server in the test's own process, which outlives 
 
 from __future__ import annotations
 
-import gc
-import os
-import pickle
 import shutil
-import threading
-import time
-import traceback
 from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
-from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import select, text
 
-import models.database
 from models import audit, ledger
 from models.database import Database
 from models.errors import GateClosed
@@ -34,6 +26,7 @@ from tasks.deliver import deliver_mail
 from tasks.review import AnswerRefused
 from tasks.workbench import Workbench
 from tests.canonical import facts
+from tests.crashes import KILLED, Experiment, crash_points, die_at, forked, read, side_by_side
 from tests.mail.fault_server import FaultServer
 from tests.world import (
     APPROVER,
@@ -49,7 +42,6 @@ from tests.world import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
     from datetime import datetime
     from pathlib import Path
 
@@ -57,7 +49,6 @@ if TYPE_CHECKING:
 
 
 SIDE_BY_SIDE = 2
-KILLED = 137
 
 
 class Tomorrow(Workbench):
@@ -164,57 +155,7 @@ def _put_back(connection: Connection) -> None:
     connection.exec_driver_sql(";".join(orders))
 
 
-def forked(act: Callable[[], Any], answer: Path) -> int:
-    """Do *act* in a process of its own; what it returns, or why it did not, is pickled into *answer*."""
-    if pid := os.fork():
-        return pid
-    gc.disable()  # a short life; and looking through what the parent holds would copy all of it
-    try:
-        answer.write_bytes(pickle.dumps(act()))
-        os._exit(0)
-    except BaseException:  # noqa: BLE001 - the parent tells
-        answer.write_bytes(pickle.dumps(traceback.format_exc()))
-        os._exit(1)
-
-
-def read(answer: Path) -> Any:
-    return pickle.loads(answer.read_bytes())  # noqa: S301 - our own child wrote it
-
-
-def die_at(number: int, moment: str) -> None:
-    """Let this process end at its commit of this *number*: nothing is said, nothing is tidied up."""
-    seen, busy = {"before": count(1), "after": count(1)}, threading.Lock()  # the outbox commits in other threads
-
-    def at_commit(now: str) -> None:
-        with busy:
-            if next(seen[now]) == number and now == moment:
-                os._exit(KILLED)
-
-    models.database.at_commit = at_commit
-
-
-def crash_points(act: Callable[[], None], post: FaultServer) -> list[tuple[int, str]]:
-    """Do *act*, and return every moment beside one of its commits at which a crash leaves something of its own.
-
-    To die before a commit is to die after the one before it, unless the post has heard from us in between.
-    """
-    seen: list[tuple[str, int]] = []
-    inert = models.database.at_commit
-    models.database.at_commit = lambda moment: seen.append((moment, len(post.commands)))
-    try:
-        act()
-    finally:
-        models.database.at_commit = inert
-    points, heard, number = [], 0, 0
-    for moment, commands in seen:
-        number += moment == "before"
-        if moment == "after" or commands != heard:
-            points.append((number, moment))
-        heard = commands
-    return points
-
-
-def crash(house: House, point: tuple[int, str], whole: Seen) -> Generator[int, int, None]:
+def crash(house: House, point: tuple[int, str], whole: Seen) -> Experiment:
     """Run, die, go on, compare. Yields each process to wait for, and is sent how it ended."""
     where, answer = f"commit {point[0]}, {point[1]}", house.folder / "answer.pickle"
     house.post.kept.clear()
@@ -259,32 +200,6 @@ def compare_post(where: str, left: Seen, post: FaultServer) -> None:
         assert state == MessageState.SENT.value, f"{where}: {message_id} is {state}"
         assert arrived[message_id] >= 1, f"{where}: {message_id} never arrived"
         assert arrived[message_id] == 1 or message_id in left.flagged, f"{where}: {message_id} came twice unflagged"
-
-
-def side_by_side(houses: list[House], experiments: Iterator[Callable[[House], Generator[int, int, None]]]) -> None:
-    """Carry the experiments out, as many at a time as there are houses."""
-    free: list[House] = list(houses)
-    busy: dict[int, tuple[Generator[int, int, None], House]] = {}
-    try:
-        while True:
-            while free and (experiment := next(experiments, None)) is not None:
-                house = free.pop()
-                made = experiment(house)
-                busy[next(made)] = made, house
-            if not busy:
-                return
-            for pid in list(busy):
-                ended, status = os.waitpid(pid, os.WNOHANG)
-                if ended:
-                    made, house = busy.pop(pid)
-                    try:
-                        busy[made.send(os.waitstatus_to_exitcode(status))] = made, house
-                    except StopIteration:
-                        free.append(house)
-            time.sleep(0.002)
-    finally:
-        for pid in busy:
-            os.waitpid(pid, 0)
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
