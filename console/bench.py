@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection
 from sqlalchemy.exc import ArgumentError, DatabaseError
 
 from config.settings import SettingsInvalid
@@ -13,12 +13,11 @@ from console.output import complain
 from models.database import Database
 from models.errors import DatabaseUnavailable, Refused
 from models.people import require
-from models.schema import current_revision, require_current, upgrade
+from models.schema import current_revision, require_current, tables_there, upgrade
 from models.words import Role
 from tasks.workbench import Workbench, open_workbench
 
 SHELL = "shell"
-VERSION_TABLE = "alembic_version"
 
 
 @contextmanager
@@ -75,12 +74,6 @@ def actor(connection: Connection, email: str | None, role: Role) -> str:
 def where(database: Database) -> str:
     """The database's place as people may see it: a path, or an address without its password."""
     return (database.url.database or "memory") if database.is_sqlite else database.url.render_as_string()
-
-
-def tables_there(database: Database) -> list[str]:
-    """The names of all tables in the database but the migrations' own."""
-    with database.read() as connection:
-        return [name for name in inspect(connection).get_table_names() if name != VERSION_TABLE]
 
 
 def _ensure_schema(database: Database) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import httpx
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 from sqlalchemy.exc import DatabaseError
 
 from config.settings import Settings
@@ -17,9 +17,9 @@ from console.bench import where
 from console.db_commands import schema_state
 from models import audit
 from models.errors import DatabaseUnavailable, Refused, Unreachable, WrongInput
+from models.lifecycle import stray_holds
 from models.people import users
-from models.tables import hold, rollout
-from models.words import ALIVE, Role
+from models.words import Role
 from tasks.workbench import Workbench
 
 KEY_BYTES = 32
@@ -147,17 +147,10 @@ def _chain(connection: Connection) -> Finding:
 
 
 def _holds(connection: Connection) -> Finding:
-    stray = (
-        select(hold.c.rollout_id, func.count().label("held"))
-        .join(rollout, rollout.c.id == hold.c.rollout_id)
-        .where(hold.c.ended_at.is_(None), rollout.c.state.not_in(ALIVE))
-        .group_by(hold.c.rollout_id)
-        .order_by(hold.c.rollout_id)
-    )
-    rows = connection.execute(stray).all()
-    if not rows:
+    stray = stray_holds(connection)
+    if not stray:
         return Finding("holds", Level.OK, "none outlives its rollout")
-    says = ", ".join(f"{row.held} of rollout {row.rollout_id}" for row in rows)
+    says = ", ".join(f"{held} of rollout {rollout_id}" for rollout_id, held in stray.items())
     mend = "the upkeep ends them within ten minutes of `recert up`"
     return Finding("holds", Level.WRONG, f"automatic recertification is still held: {says}, which ended", mend)
 

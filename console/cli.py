@@ -32,7 +32,7 @@ COMMANDS = (
     ("import", "console.import_commands:app", "Read courses, learners or history from a CSV file."),
     ("learners", "console.learners_commands:learners", "List who stands where."),
     ("rollout", "console.rollout_commands:app", "Preview, start, watch and answer rollouts."),
-    ("mail", "console.mail_commands:app", "See what was sent, and settle what is uncertain."),
+    ("mail", "console.mail_commands:app", "See what was sent, and what became of it."),
     ("users", "console.users_commands:app", "Say who may do what."),
     ("settings", "console.settings_commands:app", "See and choose the organisation's settings."),
     ("audit", "console.audit_commands:app", "Read the audit, and prove it unbroken."),

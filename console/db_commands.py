@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from cyclopts import App
-from sqlalchemy import text
 
-from console.bench import tables_there, unchecked_bench, where
+from console.bench import unchecked_bench, where
 from console.output import answer, write_json
 from models.database import Database
 from models.errors import Refused, WrongInput
@@ -14,6 +13,7 @@ from models.schema import (
     SchemaBehind,
     current_revision,
     downgrade,
+    holds_rows,
     newest_revision,
     require_current,
     upgrade,
@@ -47,7 +47,7 @@ def downgrade_(revision: str = "-1", /, *, yes: bool = False) -> None:
     from alembic.util import CommandError  # noqa: PLC0415 - `db status` and the doctor need no migrations
 
     with unchecked_bench() as bench:
-        if not yes and _holds_rows(bench.database):
+        if not yes and holds_rows(bench.database):
             raise Refused(f"{where(bench.database)} holds rows that may be lost; make a backup, then say it with --yes")
         try:
             downgrade(bench.database, revision)
@@ -87,10 +87,3 @@ def schema_state(database: Database) -> str:
     except SchemaAhead:
         return "ahead"
     return "current"
-
-
-def _holds_rows(database: Database) -> bool:
-    names = tables_there(database)
-    with database.read() as connection:
-        quote = connection.dialect.identifier_preparer.quote
-        return any(connection.execute(text(f"SELECT 1 FROM {quote(name)} LIMIT 1")).first() for name in names)  # noqa: S608 - names from the database itself, quoted

@@ -9,7 +9,6 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from pydantic import SecretStr
-from sqlalchemy import select
 
 from config.settings import Settings, load_settings
 from console.demo_approver import APPROVER, answer_gate, caught_code, line_to_paste, recert
@@ -19,7 +18,7 @@ from console.stack import Stack, alone, look_after, mail_folder, shell_prefix, s
 from models import ledger, people, reviews, schema
 from models.errors import Refused, Unreachable
 from models.plan import RolloutPlan, plan_from
-from models.tables import training_type
+from models.roster import training_type_ids
 from models.words import Role, RolloutState
 from tasks.import_files import import_courses, import_history, import_learners
 from tasks.overview import Overview, overview
@@ -113,7 +112,7 @@ def _organisation(bench: Workbench) -> RolloutPlan:
             (OTHER, "Bo Tanaka", Role.APPROVER),
         ):
             people.add_user(connection, email, name, [role], actor="demo", at=bench.now())
-        types = list(connection.scalars(select(training_type.c.slug).order_by(training_type.c.id)))
+        types = list(training_type_ids(connection))
     return _plan(types, today)
 
 

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from models.addresses import address_key
 from models.errors import PlanInvalid, Refused
 from models.plan import RolloutPlan
+from models.roster import training_type_ids
 from models.tables import (
     course,
     exclusion,
@@ -96,7 +97,7 @@ def resolve(connection: Connection, plan: RolloutPlan) -> tuple[dict[str, int], 
     Raises:
         PlanInvalid: a training type or a course that is not stored; the line lists those that are.
     """
-    known = {row.slug: row.id for row in connection.execute(select(training_type.c.slug, training_type.c.id))}
+    known = training_type_ids(connection)
     for slug in plan.training_types:
         if slug not in known:
             raise PlanInvalid(
@@ -185,11 +186,20 @@ def finish(connection: Connection, rollout_id: int, state: RolloutState, at: dat
     return True
 
 
+def stray_holds(connection: Connection) -> dict[int, int]:
+    """Rollout id → number of holds that outlived it: a restored backup or a person's SQL may leave some."""
+    held = select(hold.c.rollout_id, func.count()).where(_stray()).group_by(hold.c.rollout_id)
+    return {row[0]: row[1] for row in connection.execute(held.order_by(hold.c.rollout_id))}
+
+
 def end_stray_holds(connection: Connection, at: datetime) -> int:
-    """End holds whose rollout is not alive, should a restored backup or a person's SQL have left some; return how many."""
+    """End the holds that outlived their rollout; return how many."""
+    return connection.execute(update(hold).where(_stray()).values(ended_at=at)).rowcount
+
+
+def _stray() -> ColumnElement[bool]:
     ended = select(rollout.c.id).where(rollout.c.state.not_in(ALIVE))
-    stray = update(hold).where(hold.c.ended_at.is_(None), hold.c.rollout_id.in_(ended))
-    return connection.execute(stray.values(ended_at=at)).rowcount
+    return and_(hold.c.ended_at.is_(None), hold.c.rollout_id.in_(ended))
 
 
 def close_reviews(connection: Connection, proposals: Select[Any], outcome: str, at: datetime) -> None:

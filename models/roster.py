@@ -78,5 +78,6 @@ def _facts(opened: Any) -> list[ColumnElement[Any]]:
 
 
 def training_type_ids(connection: Any) -> dict[str, int]:
-    """The id of each training type, by slug."""
-    return {row.slug: row.id for row in connection.execute(select(training_type.c.slug, training_type.c.id))}
+    """The id of each training type, by slug, the oldest first."""
+    rows = connection.execute(select(training_type.c.slug, training_type.c.id).order_by(training_type.c.id))
+    return {row.slug: row.id for row in rows}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, inspect, literal, select, table, text
 
 from models.database import Database
 from models.errors import Refused
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 # Alembic is imported where the schema moves, not where it is only looked at: it takes 0.1 s of every command.
+VERSION_TABLE = "alembic_version"
 MIGRATIONS = Path(__file__).parent / "migrations"
 # any one number: whoever migrates a PostgreSQL database holds it, so that two starts do not migrate at once
 MIGRATION_LOCK = 7_304_215
@@ -30,10 +31,23 @@ class SchemaAhead(Refused):
 def current_revision(database: Database) -> str | None:
     """The revision the database stands on; None when it is empty."""
     with database.read() as connection:
-        if not inspect(connection).has_table("alembic_version"):
+        if not inspect(connection).has_table(VERSION_TABLE):
             return None
         revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
         return revision
+
+
+def tables_there(database: Database) -> list[str]:
+    """The names of all tables in the database but the migrations' own."""
+    with database.read() as connection:
+        return [name for name in inspect(connection).get_table_names() if name != VERSION_TABLE]
+
+
+def holds_rows(database: Database) -> bool:
+    """Whether there is anything in the database that going down would lose."""
+    names = tables_there(database)
+    with database.read() as connection:
+        return any(connection.execute(select(literal(1)).select_from(table(name)).limit(1)).first() for name in names)
 
 
 def newest_revision() -> str:

@@ -16,7 +16,7 @@ from models.errors import RecertError
 from models.ledger import Rollout, StepRecord
 from models.people import User, users
 from models.reviews import Gate
-from models.safe_csv import safe_cell
+from models.safe_csv import safe_row
 from models.tables import proposal, review, rollout_step
 from models.words import MessageKind, Outcome, StepSlug, flag_slugs
 from tasks.checklist import STEPS
@@ -148,7 +148,7 @@ def exact_list(connection: Connection, rollout: Rollout, record: StepRecord) -> 
             " ".join(flag_slugs(row.flags)), row.due_before, row.due_after, row.recertification_before,
             row.recertification_after, row.course_before, row.course_after,
         )  # fmt: skip
-        writer.writerow([safe_cell(cell or "") for cell in cells])
+        writer.writerow(safe_row(cells))
     if total > ATTACHED_LINES:
         writer.writerow(
             [f"{total - ATTACHED_LINES} more lines: recert rollout items {rollout.id} --step {record.slug}"]
