@@ -142,6 +142,24 @@ class MessageState(StrEnum):
     CANCELLED = "cancelled"
 
 
+class MailEvent(StrEnum):
+    """What happened to one mail: an answer, what a person decided, or what a bounce told."""
+
+    SENT = "sent"
+    DEFERRED = "deferred"
+    FAILED = "failed"
+    UNCERTAIN = "uncertain"
+    UNTRIED = "untried"
+    ABANDONED = "abandoned"
+    CANCELLED = "cancelled"
+    RESOLVED_SENT = "resolved-sent"
+    RESOLVED_RESEND = "resolved-resend"
+    RESOLVED_DROP = "resolved-drop"
+    DELIVERED = "delivered"
+    DELAYED = "delayed"
+    BOUNCED = "bounced"
+
+
 class MessageKind(StrEnum):
     """What a mail is about."""
 

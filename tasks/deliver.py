@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from mail.sender import Delivered, deliver
 from tasks.letters import Letters
-from tasks.outbox import SqlOutbox, recover
+from tasks.outbox import SqlOutbox
+from tasks.recording import recover
 from tasks.workbench import Workbench
 
 

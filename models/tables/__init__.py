@@ -5,7 +5,18 @@ A day ends in ``_on`` and is a date in the organisation's time zone; an instant 
 
 from models.tables.columns import BigId, Instant, metadata
 from models.tables.organisation import assignment, certification, course, learner, training_type
-from models.tables.post import app_user, audit, message, message_line, setting
+from models.tables.post import (
+    app_user,
+    audit,
+    bounce,
+    mail_pace,
+    mail_pause,
+    mail_template,
+    message,
+    message_event,
+    message_line,
+    setting,
+)
 from models.tables.rollouts import (
     approval,
     exclusion,
@@ -26,12 +37,17 @@ __all__ = [
     "approval",
     "assignment",
     "audit",
+    "bounce",
     "certification",
     "course",
     "exclusion",
     "hold",
     "learner",
+    "mail_pace",
+    "mail_pause",
+    "mail_template",
     "message",
+    "message_event",
     "message_line",
     "metadata",
     "proposal",

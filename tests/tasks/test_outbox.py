@@ -13,7 +13,8 @@ from mail.answers import Answer
 from mail.connection import Parcel
 from models.tables import message
 from models.words import MessageKind, MessageState
-from tasks.outbox import GIVE_UP_AFTER, MOST_COPIES, SqlOutbox, recover
+from tasks.outbox import SqlOutbox
+from tasks.recording import GIVE_UP_AFTER, MOST_COPIES, recover
 from tests.world import NOW, rows, writing
 
 if TYPE_CHECKING:
