@@ -31,6 +31,7 @@ COMMANDS = (
     ("doctor", "console.doctor_commands:doctor", "Look for what is wrong, and name the mend."),
     ("import", "console.import_commands:app", "Read courses, learners or history from a CSV file."),
     ("learners", "console.learners_commands:learners", "List who stands where."),
+    ("explain", "console.explain_commands:explain", "Tell why a learner's dates and statuses are what they are."),
     ("rollout", "console.rollout_commands:app", "Preview, start, watch and answer rollouts."),
     ("mail", "console.mail_commands:app", "See what was sent, and what became of it."),
     ("users", "console.users_commands:app", "Say who may do what."),
