@@ -7,30 +7,45 @@ from dataclasses import asdict
 
 from config.settings import SettingsInvalid, load_settings
 from console import checks
-from console.bench import unchecked_bench
+from console.bench import opened_bench, unchecked_bench
 from console.checks import Finding, Level
+from console.data_checks import of_the_data
 from console.output import answer, write_json
 from models.errors import DatabaseUnavailable, Unreachable, WrongInput
 
 
-def doctor(*, json: bool = False) -> int:
+def doctor(*, data: bool = False, mend: bool = False, json: bool = False) -> int:
     """Look for what is wrong, and name the mend.
 
     Ends with 0 when nothing is wrong (warnings do not count), 5 when something is only unreachable, else 2 or 3.
 
     Args:
-        json: One JSON document: ok, and findings of check, level, says, mend.
+        data: Look through the whole database for rows that break a rule, instead of at the installation.
+        mend: With --data: set right what can be set right safely; each mend is in the audit.
+        json: One JSON document: ok, and findings of check, level, says, mend (with --data also the rows, at most 1,000).
     """
-    findings = []
-    for finding in examine():
+    if mend and not data:
+        raise WrongInput("--mend goes with --data: recert doctor --data --mend")
+    findings, rows = [], {}
+    for finding, broken in _of_the_data(mend=mend) if data else ((each, None) for each in examine()):
         findings.append(finding)
+        rows[finding.check] = broken
         if not json:
             answer(f"{finding.level:<8} {finding.check}: {finding.says}{_mend(finding)}")
     wrong = [finding for finding in findings if finding.level is Level.WRONG]
     if json:
-        kept = [{name: value for name, value in asdict(f).items() if name != "exit_code"} for f in findings]
-        write_json({"ok": not wrong, "findings": kept})
+        write_json({"ok": not wrong, "findings": [_as_json(finding, rows[finding.check]) for finding in findings]})
     return exit_code(wrong)
+
+
+def _of_the_data(*, mend: bool) -> Iterator[tuple[Finding, list[tuple[str, str]]]]:
+    with opened_bench() as bench:
+        yield from of_the_data(bench, mend=mend)
+
+
+def _as_json(finding: Finding, rows: list[tuple[str, str]] | None) -> dict[str, object]:
+    kept: dict[str, object] = {name: value for name, value in asdict(finding).items() if name != "exit_code"}
+    return kept if rows is None else {**kept, "rows": [{"row": row, "why": why} for row, why in rows]}
 
 
 def examine() -> Iterator[Finding]:
