@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 from sqlalchemy import Connection, String, cast, func, literal, select
@@ -128,28 +127,24 @@ def _after_the_end(rollout: Rollout) -> str:
 
 
 def step_json(record: StepRecord, given: list[Given]) -> dict[str, Any]:
-    """One step in the shape of the interface."""
+    """One step in the shape of the interface; days and instants are left to whoever writes them."""
     proposal = record.proposal
     return {
         "step": record.slug.value,
         "state": record.state.value,
-        "opens_on": _iso(record.opens_on),
+        "opens_on": record.opens_on,
         "digest": proposal.digest if proposal else None,
         "counts": dict(proposal.counts) if proposal else {},
-        "proposed_at": proposal.proposed_at.isoformat() if proposal else None,
-        "applied_at": record.applied_at.isoformat() if record.applied_at else None,
+        "proposed_at": proposal.proposed_at if proposal else None,
+        "applied_at": record.applied_at,
         "reviews": [
             {
                 "approver": answer.approver,
                 "decision": answer.decision.value,
-                "at": answer.at.isoformat(),
+                "at": answer.at,
                 "comment": answer.comment,
                 "channel": answer.channel,
             }
             for answer in given
         ],
     }
-
-
-def _iso(day: date | None) -> str | None:
-    return day.isoformat() if day else None

@@ -51,30 +51,44 @@ def leading_facts(slug: StepSlug, facts: Mapping[str, Any], still_open: int) -> 
     lines = []
     if slug is StepSlug.SET_RECERTIFICATION_DATES:
         if still_open:
-            lines.append(f"{still_open:,} have still not completed: they keep their assignment and are not aligned")
+            how = "has still not completed: keeps the assignment and is not aligned"
+            lines.append(
+                _people(still_open, how, "have still not completed: they keep their assignment and are not aligned")
+            )
         lines += _lapses(facts)
-    if facts.get("past_due"):
-        lines.append(f"{facts['past_due']:,} are past due, the longest since {facts['past_due_since']}")
-    if facts.get("date-overridden"):
-        lines.append(f"{facts['date-overridden']:,} have a date that was set by hand, which this replaces")
-    if facts.get("course-changed"):
-        lines.append(f"{facts['course-changed']:,} get another course than the one they took last")
-    if facts.get("new-since-start"):
-        lines.append(f"{facts['new-since-start']:,} joined since the rollout started")
-    if facts.get("no-email"):
-        lines.append(f"{facts['no-email']:,} have no e-mail address and must be told by hand")
+    if number := facts.get("past_due"):
+        since = facts["past_due_since"]
+        lines.append(_people(number, f"is past due, since {since}", f"are past due, the longest since {since}"))
+    if number := facts.get("date-overridden"):
+        set_by_hand = "a date that was set by hand, which this replaces"
+        lines.append(_people(number, f"has {set_by_hand}", f"have {set_by_hand}"))
+    if number := facts.get("course-changed"):
+        lines.append(_people(number, "gets another course than the last one", "get another course than the last one"))
+    if number := facts.get("new-since-start"):
+        lines.append(_people(number, "joined since the rollout started", "joined since the rollout started"))
+    if number := facts.get("no-email"):
+        by_hand = "no e-mail address and must be told by hand"
+        lines.append(_people(number, f"has {by_hand}", f"have {by_hand}"))
     return lines
+
+
+def _people(number: int, one: str, many: str) -> str:
+    return f"{number:,} {one if number == 1 else many}"
 
 
 def _lapses(facts: Mapping[str, Any]) -> list[str]:
     lines = []
-    if facts.get("already-due"):
-        lines.append(f"{facts['already-due']:,} were due before today and would go on without a valid certification")
-    if facts.get("would-lapse"):
-        lines.append(f"{facts['would-lapse']:,} would lapse between today and the common day")
-    if facts.get("extends_by_at_most_days"):
-        lines.append(f"the longest extension is {facts['extends_by_at_most_days']:,} days")
-    if facts.get("brought-forward"):
-        most = facts.get("brings_forward_by_at_most_days", 0)
-        lines.append(f"{facts['brought-forward']:,} renew earlier than they would have to, by up to {most:,} days")
+    if number := facts.get("already-due"):
+        without = "due before today and would go on without a valid certification"
+        lines.append(_people(number, f"was {without}", f"were {without}"))
+    if number := facts.get("would-lapse"):
+        lapse = "would lapse between today and the common day"
+        lines.append(_people(number, lapse, lapse))
+    if most := facts.get("extends_by_at_most_days"):
+        lines.append(f"the longest extension is {_people(most, 'day', 'days')}")
+    if number := facts.get("brought-forward"):
+        by = _people(facts.get("brings_forward_by_at_most_days", 0), "day", "days")
+        lines.append(
+            _people(number, f"renews earlier than needed, by {by}", f"renew earlier than needed, by up to {by}")
+        )
     return lines

@@ -250,7 +250,7 @@ def test_show_tells_people_who_reviewed_what_and_what_comes_next(
         "Rollout 1, annual-2027: in-review",
         "2 renotify-incomplete",
         "         2 keep their later Due Date and are told again",
-        "! 1 are past due, the longest since 2026-10-31",
+        "! 1 is past due, since 2026-10-31",
         "ava@example.org: approve, ",
         ": looks right",
         "Mail: 2 cancelled",

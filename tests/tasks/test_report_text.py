@@ -89,7 +89,7 @@ def test_the_form_shows_the_digest_the_last_day_and_what_to_look_at_first(bench:
     form = review_form(seen, STEPS[RENOTIFY])
     assert record.proposal.digest in form
     assert "Monday, 30 November 2026" in form
-    assert "1 are past due, the longest since 2026-10-31" in form
+    assert "1 is past due, since 2026-10-31" in form
     assert "cannot approve it" in form
 
 
