@@ -25,12 +25,14 @@ class Answer:
         verdict: one of the five above.
         reply: one line; begins with the server's code where there was one.
         in_data: whether the try reached DATA.
+        tried: whether the letter was spoken of with the server at all.
     """
 
     key: int
     verdict: Verdict
     reply: str
     in_data: bool = False
+    tried: bool = True
 
 
 class ServerTrouble(Exception):

@@ -107,6 +107,11 @@ class Connection:
         """Whether a letter can be sent without opening first."""
         return self._client is not None and self._client.is_connected
 
+    @property
+    def abilities(self) -> frozenset[str]:
+        """The extensions the server offers on this connection, in lower case; none while it is not open."""
+        return frozenset(self._client.esmtp_extensions) if self._client is not None else frozenset()
+
     async def open(self) -> None:
         """Connect, encrypt as the server's ``tls`` says, log in if there is a user name.
 

@@ -135,7 +135,8 @@ class Lane:
         return self.working
 
     def _untried(self, parcel: Parcel) -> Answer:
-        return Answer(parcel.key, "untried", self._road.trouble or "no further connection was to be had")
+        reason = self._road.trouble or "no further connection was to be had"
+        return Answer(parcel.key, "untried", reason, tried=False)
 
     def _put_down(self, answer: Answer) -> None:
         """Lay an answer on the desk, and ring when a group is complete or there is nothing else to do."""
@@ -160,4 +161,4 @@ class Lane:
         if self._carrier.in_content:
             self._put_down(Answer(key, "uncertain", "interrupted before the server answered", in_data=True))
         else:
-            self._put_down(Answer(key, "untried", "interrupted"))
+            self._put_down(Answer(key, "untried", "interrupted", tried=False))

@@ -11,7 +11,7 @@ from mail.connection import DATA_TIMEOUT, TIMEOUT, Carrier, Connection, Parcel
 from mail.delivery import Delivered, Delivery, Outbox
 from mail.loop import run
 
-__all__ = ["Answer", "Delivered", "Outbox", "Parcel", "deliver", "probe"]
+__all__ = ["Answer", "Delivered", "Outbox", "Parcel", "ServerTrouble", "abilities", "deliver", "probe"]
 
 
 def deliver(
@@ -57,15 +57,26 @@ def deliver(
 
 def probe(server: MailServer, *, timeout: float = TIMEOUT, trust: ssl.SSLContext | None = None) -> str | None:
     """Connect, greet, encrypt, log in and leave. Returns None, or one line that says what is wrong."""
+    try:
+        abilities(server, timeout=timeout, trust=trust)
+    except ServerTrouble as trouble:
+        return trouble.reason
+    return None
 
-    async def visit() -> str | None:
+
+def abilities(server: MailServer, *, timeout: float = TIMEOUT, trust: ssl.SSLContext | None = None) -> frozenset[str]:
+    """Do as ``probe`` and return the extensions the server offers us, in lower case, such as ``smtputf8`` or ``size``.
+
+    Raises:
+        ServerTrouble: it cannot be spoken with; the reason is one line.
+    """
+
+    async def visit() -> frozenset[str]:
         connection = Connection(server, read_mailbox("nobody@localhost"), timeout, timeout, trust)
-        try:
-            await connection.open()
-        except ServerTrouble as trouble:
-            return trouble.reason
+        await connection.open()
+        offered = connection.abilities
         await connection.close()
-        return None
+        return offered
 
     return run(visit())
 
