@@ -17,10 +17,11 @@ from console.rollout_output import line, mail_line
 from models import ledger
 from models.errors import RecertError
 from models.words import MessageKind, MessageState
-from tasks.mail_lists import as_json, find_mail, mails
+from tasks.mail_lists import as_json, find_mail, history, mails
 from tasks.workbench import Workbench
 
 COLUMNS = ("id", "kind", "to", "state", "flagged", "attempts", "rollout", "last_reply")
+EVENT = ("number", "at", "what", "server", "reply", "by")
 HEADERS = ("kind", "state", "attempts", "last_reply", "rollout", "created_at", "next_try_at", "sent_at")
 
 app = App(name="mail", help="See what was sent, to whom, and what became of it.")
@@ -77,18 +78,23 @@ def show(mail: Key, /, *, json: bool = False) -> None:
     with opened_bench() as bench, bench.database.read() as connection:
         row = find_mail(connection, mail)
         subject, text = _content(bench, connection, row)
+        events = list(history(connection, mail=mail))
         sender, caught = bench.settings.mail_from, bench.settings.mail_is_caught
     if caught:
         say(desk.CAUGHT)
     if json:
         days = {name: getattr(row, name) for name in ("created_at", "next_try_at", "sent_at")}
-        write_json({**as_json(row), **days, "from": sender, "subject": subject, "text": text})
+        lines = [{name: each[name] for name in EVENT} for each in events]
+        write_json({**as_json(row), **days, "from": sender, "subject": subject, "text": text, "history": lines})
         return
     for name, value in (("From", sender), ("To", row.to_address), ("Message-ID", row.message_id), ("Subject", subject)):
         line(f"{name}: {value if value is not None else ''}")
     _tell_standing(row)
     for part in (text or "").splitlines():
         line(part)
+    if events:
+        line()
+        write_table(EVENT, events)
 
 
 def _content(bench: Workbench, connection: Connection, row: Row[Any]) -> tuple[str | None, str | None]:
@@ -110,3 +116,8 @@ def _tell_standing(row: Row[Any]) -> None:
             value = f"{values[name]:%Y-%m-%d %H:%M:%S} UTC" if name.endswith("_at") else values[name]
             line(f"{name.replace('_', ' ').capitalize()}: {value}{flagged}")
     line()
+
+
+app.command("console.mail_accounts:uncertain_", name="uncertain")
+app.command("console.mail_accounts:resolve", name="resolve")
+app.command("console.mail_accounts:history_", name="history")

@@ -17,9 +17,19 @@ from sqlalchemy import Connection, delete, insert, select, update
 from models.audit import record
 from models.errors import WrongInput
 from models.tables import setting, training_type
-from models.words import DateBasis
+from models.words import DateBasis, MessageKind
 
 AUTOMATIC = "automatic."
+UNCERTAIN = "uncertain."
+# Missing a legal deadline is worse than a second copy: these go out again when nobody knows whether they arrived.
+RESENT = frozenset(
+    {
+        MessageKind.RENOTIFICATION,
+        MessageKind.RECERTIFICATION,
+        MessageKind.REVIEW_REQUEST,
+        MessageKind.START_CONFIRMATION,
+    }
+)
 LONGEST_URL = 1_000
 MOST_DAYS = 3_650
 _SWITCH = {"on": True, "off": False}
@@ -35,6 +45,7 @@ class Choices:
         default_due_days: days from assignment to Due Date where no plan says otherwise.
         training_url: where mail sends learners whose course has no link of its own; empty = nowhere.
         attach_list: whether a review request carries the exact list as an attachment.
+        resent: the kinds of mail that are sent again when nobody knows whether they arrived; the others are parked.
     """
 
     date_basis: DateBasis = DateBasis.COMPLETION
@@ -42,6 +53,7 @@ class Choices:
     default_due_days: int = 30
     training_url: str = ""
     attach_list: bool = True
+    resent: frozenset[MessageKind] = RESENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +101,17 @@ def _url(value: str) -> str:
     return value
 
 
+def _policy(value: str) -> str:
+    if value not in ("resend", "park"):
+        raise ValueError(value)
+    return value
+
+
+def _policy_of(kind: MessageKind) -> _Known:
+    meaning = "mail of this kind that may have arrived or not is sent again, or waits for a person"
+    return _Known(_policy, "resend" if kind in RESENT else "park", "resend, park", meaning)
+
+
 # One line each: a new setting is a line here and a field of Choices.
 _KNOWN: dict[str, _Known] = {
     "date_basis": _Known(
@@ -102,13 +125,16 @@ _KNOWN: dict[str, _Known] = {
         _url, "", "an http:// or https:// address, or ''", "where mail sends learners whose course has no link"
     ),
     "attach_list": _Known(_switch, "on", "on, off", "review requests carry the exact list as an attachment"),
+    **{UNCERTAIN + kind.value: _policy_of(kind) for kind in MessageKind},
 }
 
 
 def read(connection: Connection) -> Choices:
     """Every setting, as chosen or by default."""
     stored = _stored(connection)
-    return Choices(**{name: known.read(stored.get(name, known.default)) for name, known in _KNOWN.items()})
+    values = {name: known.read(stored.get(name, known.default)) for name, known in _KNOWN.items()}
+    resent = {kind for kind in MessageKind if values.pop(UNCERTAIN + kind.value) == "resend"}
+    return Choices(**values, resent=frozenset(resent))
 
 
 def set_choice(connection: Connection, name: str, value: str, *, actor: str, at: datetime) -> None:

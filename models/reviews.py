@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, func, insert, select, update
 
 from models.addresses import address_key
+from models.post_history import cancel
 from models.tables import app_user, approval, message, proposal, review, review_request, rollout_step
 from models.words import Decision, MessageKind, MessageState, Role, StepSlug
 
@@ -210,15 +211,12 @@ def void_answers(connection: Connection, user_id: int, at: datetime) -> None:
         .where(review_request.c.approver_id == user_id)
         .values(issue=review_request.c.issue + 1, wrong_codes=0)
     )
-    connection.execute(
-        update(message)
-        .where(
-            message.c.recipient == f"user:{user_id}",
-            message.c.kind == MessageKind.REVIEW_REQUEST.value,
-            message.c.state.in_([MessageState.QUEUED.value, MessageState.DEFERRED.value]),
-        )
-        .values(state=MessageState.CANCELLED.value)
+    requests = and_(
+        message.c.recipient == f"user:{user_id}",
+        message.c.kind == MessageKind.REVIEW_REQUEST.value,
+        message.c.state.in_([MessageState.QUEUED.value, MessageState.DEFERRED.value]),
     )
+    cancel(connection, requests, at=at, by="recert", reply="its reader may no longer approve")
 
 
 def close(connection: Connection, review_id: int, outcome: str, at: datetime) -> None:

@@ -48,7 +48,7 @@ def apply(importing: Importing, lines: Any, basis: DateBasis) -> int:
     _stand(importing, lines, basis)
     _set_own_dates(importing, lines)
     completed = select(lines.c.learner_id).where(lines.c.act == COMPLETES)
-    cancel_finished(importing.connection, completed)
+    cancel_finished(importing.connection, completed, at=importing.at, by=importing.actor)
     return created
 
 

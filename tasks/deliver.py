@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mail.sender import Delivered, deliver
+from models import choices
 from tasks.letters import Letters
 from tasks.outbox import SqlOutbox
 from tasks.recording import recover
@@ -20,8 +21,8 @@ def deliver_mail(bench: Workbench, worker: str, *, rollout_id: int | None = None
     Returns:
         The counts; ``trouble`` says why the mail server took no more.
     """
-    recover(bench.database, bench.now(), rollout_id=rollout_id, worker=worker)
-    outbox = SqlOutbox(bench.database, worker, bench.now, Letters(bench).render, rollout_id)
+    outbox = _outbox(bench, worker, rollout_id)
+    recover(bench.database, bench.now(), rollout_id=rollout_id, worker=worker, resent=outbox.resent)
     settings = bench.settings
     return deliver(outbox, settings.post, sender=settings.mail_from, connections=settings.mail_connections)
 
@@ -36,5 +37,14 @@ def deliver_requests(bench: Workbench, worker: str, rollout_id: int) -> Delivere
         worker: as ``deliver_mail``.
         rollout_id: whose requests.
     """
-    outbox = SqlOutbox(bench.database, worker, bench.now, Letters(bench).render, rollout_id, users_only=True)
+    outbox = _outbox(bench, worker, rollout_id, users_only=True)
     return deliver(outbox, bench.settings.post, sender=bench.settings.mail_from, connections=1)
+
+
+def _outbox(bench: Workbench, worker: str, rollout_id: int | None, *, users_only: bool = False) -> SqlOutbox:
+    post = bench.settings.post
+    with bench.database.read() as connection:
+        chosen = choices.read(connection)
+    render = Letters(bench).render
+    where = f"{post.host}:{post.port}"
+    return SqlOutbox(bench.database, worker, bench.now, render, rollout_id, users_only, where, chosen.resent)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, and_, update
 
 from models import audit, ledger, lifecycle
 from models.ledger import Rollout
+from models.post_history import cancel
 from models.tables import message, training_type
 from models.unsent import UNSENT
 from models.words import MessageState, RolloutState, StepSlug
@@ -40,7 +41,7 @@ def end(
     held = ledger.steps(connection, rollout_id)[StepSlug.DISABLE_AUTOMATIC_RECERTIFICATION].is_done
     if not lifecycle.finish(connection, rollout_id, state, bench.now(), reason):
         return False
-    _settle_mail(connection, bench, whole, state, drop=drop_mail)
+    _settle_mail(connection, bench, whole, state, actor, drop=drop_mail)
     detail = {"state": state.value, "reason": reason, "drop_mail": drop_mail}
     audit.record(
         connection, at=bench.now(), actor=actor, act="end-rollout", subject=f"rollout {rollout_id}", detail=detail
@@ -50,21 +51,24 @@ def end(
     return True
 
 
-def _settle_mail(connection: Connection, bench: Workbench, whole: Rollout, state: RolloutState, *, drop: bool) -> None:
+def _settle_mail(
+    connection: Connection, bench: Workbench, whole: Rollout, state: RolloutState, actor: str, *, drop: bool
+) -> None:
     """What was assigned is told, also when the rollout stops between assigning and telling.
 
     But a notice that approvers took out of the list, or rejected, is never sent; and one whose review may yet be
     opened again waits.
     """
-    mine = update(message).where(message.c.rollout_id == whole.id, message.c.learner_id.is_not(None))
-    held = mine.where(message.c.state == MessageState.HELD.value)
+    mine = and_(message.c.rollout_id == whole.id, message.c.learner_id.is_not(None))
+    held = and_(mine, message.c.state == MessageState.HELD.value)
     if drop:
-        unsent = mine.where(message.c.state.in_([unsent.value for unsent in UNSENT]))
-        connection.execute(unsent.values(state=MessageState.CANCELLED.value, last_reply="dropped with its rollout"))
+        unsent = and_(mine, message.c.state.in_([unsent.value for unsent in UNSENT]))
+        cancel(connection, unsent, at=bench.now(), by=actor, reply="dropped with its rollout")
     elif state in (RolloutState.COMPLETED, RolloutState.REJECTED):
-        connection.execute(held.values(state=MessageState.CANCELLED.value, last_reply="not on the approved list"))
+        cancel(connection, held, at=bench.now(), by=actor, reply="not on the approved list")
     elif state is RolloutState.CANCELLED or StepSlug.NOTIFY_LEARNERS not in whole.plan.reviews.steps:
-        connection.execute(held.values(state=MessageState.QUEUED.value, next_try_at=bench.now()))
+        released = update(message).where(held)
+        connection.execute(released.values(state=MessageState.QUEUED.value, next_try_at=bench.now()))
 
 
 def _switch_off(connection: Connection, bench: Workbench, whole: Rollout) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, and_, func, insert, select
 
 from models import audit, ledger, reviews
 from models.ledger import Rollout, StepRecord
 from models.outbox import USER_PREFIX, message_id, occasion_token
 from models.people import User, approvers_besides, find_user
 from models.plan import RolloutPlan
+from models.post_history import cancel
 from models.tables import message, proposal, review, rollout_step
 from models.words import MessageKind, MessageState, RolloutState, StepSlug, StepState
 from tasks import ending
@@ -101,15 +102,12 @@ def close_gate(connection: Connection, review_id: int, outcome: str, at: datetim
     """Close a gate and call back its requests that have not left."""
     reviews.close(connection, review_id, outcome, at)
     unsent = [MessageState.QUEUED.value, MessageState.DEFERRED.value]
-    connection.execute(
-        update(message)
-        .where(
-            message.c.kind == MessageKind.REVIEW_REQUEST.value,
-            message.c.occasion.like(f"review:{review_id}:%"),
-            message.c.state.in_(unsent),
-        )
-        .values(state=MessageState.CANCELLED.value, last_reply=f"the review was {outcome}")
+    requests = and_(
+        message.c.kind == MessageKind.REVIEW_REQUEST.value,
+        message.c.occasion.like(f"review:{review_id}:%"),
+        message.c.state.in_(unsent),
     )
+    cancel(connection, requests, at=at, by="recert", reply=f"the review was {outcome}")
 
 
 def expire_gates(bench: Workbench) -> list[int]:

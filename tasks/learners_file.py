@@ -73,7 +73,9 @@ def merge(importing: Importing) -> Counts:
 def _see_to_mail(importing: Importing, rows: Any) -> None:
     """Take back unsent mail to who has left or has no address any more; let it follow who has another one."""
     known = select(rows.c.learner_id).where(rows.c.learner_id.is_not(None))
-    cancel_of_learners(importing.connection, known.where(or_(rows.c.active == 0, rows.c.email == "")))
+    gone = known.where(or_(rows.c.active == 0, rows.c.email == ""))
+    reason = "the learner was archived, or has no address any more"
+    cancel_of_learners(importing.connection, gone, at=importing.at, by=importing.actor, reply=reason)
     readdress(importing.connection, known.where(rows.c.email_key.is_not(None)))
 
 

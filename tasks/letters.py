@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, select
 
 from mail.connection import Parcel
 from mail.letters import Attachment, Letterhead, Stationery
 from models import choices
+from models.post_history import cancel, change
 from models.tables import assignment, course, learner, message, message_line
-from models.words import MessageKind, MessageState
+from models.words import MailEvent, MessageKind, MessageState
 from tasks.review_letters import Outdated, to_user
 from tasks.workbench import Workbench
 
@@ -38,8 +40,9 @@ class Letters:
         return [parcel for parcel in parcels if parcel is not None]
 
     def _parcel(self, connection: Connection, row: Row[Any], courses: list[dict[str, Any]]) -> Parcel | None:
+        at = self._bench.now()
         if row.learner_id is not None and row.archived_at is not None:
-            _settled(connection, row.id, MessageState.CANCELLED, "the learner was archived")
+            cancel(connection, message.c.id == row.id, at=at, by="recert", reply="the learner was archived")
             return None
         try:
             context, name, attachments = self.content(connection, row, courses)
@@ -49,15 +52,15 @@ class Letters:
                 to_address=row.to_address,
                 to_name=name,
                 message_id=row.message_id,
-                sent_at=self._bench.now(),
+                sent_at=at,
                 context=context,
                 attachments=attachments,
             )
         except Outdated as outdated:
-            _settled(connection, row.id, MessageState.CANCELLED, str(outdated))
+            cancel(connection, message.c.id == row.id, at=at, by="recert", reply=str(outdated))
             return None
         except ValueError as error:  # an address that is none: this message's fault, nobody else's
-            _settled(connection, row.id, MessageState.FAILED, str(error))
+            _cannot_be_sent(connection, row.id, at, str(error))
             return None
         return Parcel(row.id, row.to_address, letter)
 
@@ -107,9 +110,6 @@ def _courses(connection: Connection, keys: Sequence[int], training_url: str) -> 
     return found
 
 
-def _settled(connection: Connection, key: int, state: MessageState, reason: str) -> None:
-    connection.execute(
-        update(message)
-        .where(message.c.id == key)
-        .values(state=state.value, last_reply=reason[:500], claimed_by=None, claimed_at=None, next_try_at=None)
-    )
+def _cannot_be_sent(connection: Connection, key: int, at: datetime, reason: str) -> None:
+    nowhere = {"state": MessageState.FAILED.value, "claimed_by": None, "claimed_at": None, "next_try_at": None}
+    change(connection, message.c.id == key, MailEvent.FAILED, at=at, by="recert", reply=reason, **nowhere)

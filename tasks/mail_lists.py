@@ -8,10 +8,11 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, select
 
 from models.errors import Refused
-from models.tables import message
+from models.tables import message, message_event
 from models.words import MessageKind, MessageState
 
 STREAM_ROWS = 5_000
+HISTORY = ("mail", "number", "at", "what", "server", "reply", "by", "kind", "to", "message_id", "rollout")
 
 
 class UnknownMail(Refused):
@@ -55,6 +56,39 @@ def as_json(row: Row[Any]) -> dict[str, Any]:
         "last_reply": row.last_reply,
         "rollout": row.rollout_id,
     }
+
+
+def uncertain(connection: Connection, rollout_id: int | None = None) -> Iterator[dict[str, Any]]:
+    """Stream the mail of which nobody knows whether it arrived, with what happens next.
+
+    ``next_try_at`` is when it is sent again by itself; None where it waits for a person.
+    """
+    query = select(message).where(message.c.state == MessageState.UNCERTAIN.value).order_by(message.c.id)
+    if rollout_id is not None:
+        query = query.where(message.c.rollout_id == rollout_id)
+    with connection.execute(query.execution_options(yield_per=STREAM_ROWS)) as rows:
+        for row in rows:
+            yield {**as_json(row), "next_try_at": row.next_try_at}
+
+
+def history(
+    connection: Connection, *, mail: int | None = None, rollout_id: int | None = None
+) -> Iterator[dict[str, Any]]:
+    """Stream what became of each mail, mail by mail and line by line, in ``HISTORY``'s columns."""
+    query = (
+        select(message_event, message.c.kind, message.c.to_address, message.c.message_id.label("header"))
+        .add_columns(message.c.rollout_id)
+        .join_from(message_event, message, message.c.id == message_event.c.message_id)
+        .order_by(message_event.c.message_id, message_event.c.number)
+    )
+    if mail is not None:
+        query = query.where(message.c.id == mail)
+    if rollout_id is not None:
+        query = query.where(message.c.rollout_id == rollout_id)
+    with connection.execute(query.execution_options(yield_per=STREAM_ROWS)) as rows:
+        for row in rows:
+            facts = (row.message_id, row.number, row.at, row.what, row.server, row.reply, row.by, row.kind)
+            yield dict(zip(HISTORY, (*facts, row.to_address, row.header, row.rollout_id), strict=True))
 
 
 def find_mail(connection: Connection, key: int) -> Row[Any]:

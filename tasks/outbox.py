@@ -10,10 +10,11 @@ from sqlalchemy import ColumnElement, Connection, and_, select, update
 
 from mail.answers import Answer
 from mail.connection import Parcel
+from models.choices import RESENT
 from models.database import Database
 from models.tables import message
-from models.words import MessageState
-from tasks.recording import record
+from models.words import MessageKind, MessageState
+from tasks.recording import Scribe
 
 
 @dataclass
@@ -27,6 +28,8 @@ class SqlOutbox:
         render: from claimed message ids to letters; what cannot be rendered it settles itself.
         rollout_id: deliver this rollout's mail alone, or any.
         users_only: deliver what is for approvers and operators, no learner's notice.
+        server: who answers, as ``host:port``, for each letter's history.
+        resent: the kinds that go out again when nobody knows whether they arrived.
     """
 
     database: Database
@@ -35,6 +38,8 @@ class SqlOutbox:
     render: Callable[[Connection, Sequence[int]], list[Parcel]]
     rollout_id: int | None = None
     users_only: bool = False
+    server: str = ""
+    resent: Collection[MessageKind] = RESENT
 
     def claim(self, limit: int) -> Sequence[Parcel]:
         """Take up to *limit* letters that are due; none means that nothing is left now."""
@@ -70,8 +75,9 @@ class SqlOutbox:
 
     def record(self, answers: Sequence[Answer]) -> None:
         """Commit what became of these."""
+        scribe = Scribe(self.worker, self.server, self.resent)
         with self.database.write() as connection:
-            record(connection, self.worker, answers, self.now())
+            scribe.record(connection, answers, self.now())
 
     def give_back(self, keys: Sequence[int]) -> None:
         """Take back claimed letters that were never tried."""

@@ -1,26 +1,22 @@
-"""What became of each mail: answers recorded in groups, and what a dead sender left."""
+"""What became of each mail: answers recorded in groups with their history, and what a dead sender left."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, insert, or_, select, update
 
 from mail.answers import Answer
+from models.choices import RESENT
 from models.database import Database
-from models.tables import message
-from models.words import MessageKind, MessageState
+from models.post_history import REPLY_LIMIT, change
+from models.tables import message, message_event
+from models.words import MailEvent, MessageKind, MessageState
 
-# Missing a legal deadline is worse than a second copy: these go out again when nobody knows whether they arrived.
-SENT_AGAIN = (
-    MessageKind.RENOTIFICATION,
-    MessageKind.RECERTIFICATION,
-    MessageKind.REVIEW_REQUEST,
-    MessageKind.START_CONFIRMATION,
-)
 FIRST_DELAY = timedelta(minutes=1)
 LONGEST_DELAY = timedelta(hours=4)
 GIVE_UP_AFTER = timedelta(days=3)
@@ -31,73 +27,110 @@ MOST_COPIES = 4
 ABANDONED_AFTER = timedelta(minutes=10)
 
 
-def record(connection: Connection, worker: str, answers: Sequence[Answer], at: datetime) -> None:
-    """Write what became of these letters of *worker*; an answer about a letter that it lost changes nothing."""
-    rows = [_row(answer, at) for answer in answers]
-    created = _created(connection, [answer.key for answer in answers])
-    for row, answer in zip(rows, answers, strict=True):
+@dataclass(frozen=True, slots=True)
+class Scribe:
+    """Writes down what becomes of the letters that one process claimed.
+
+    Attributes:
+        worker: the process; an answer about a letter that it has lost meanwhile changes nothing.
+        server: who answered, as ``host:port``.
+        resent: the kinds that go out again when nobody knows whether they arrived.
+    """
+
+    worker: str
+    server: str = ""
+    resent: Collection[MessageKind] = RESENT
+
+    def record(self, connection: Connection, answers: Sequence[Answer], at: datetime) -> None:
+        """Write what became of these letters, and a line of history for each that was tried."""
+        keys = [answer.key for answer in answers]
+        mine = {row.id: row for row in connection.execute(_claimed(self.worker, keys))}
+        known = [answer for answer in answers if answer.key in mine]
+        if not known:
+            return
+        connection.execute(_STATES, [self._state(answer, mine[answer.key], at) for answer in known])
+        lines = [self._line(answer, mine[answer.key], at) for answer in known if answer.tried]
+        if lines:
+            connection.execute(insert(message_event), lines)
+
+    def _state(self, answer: Answer, row: Row[Any], at: datetime) -> dict[str, Any]:
+        values = {
+            "b_key": answer.key,
+            "b_state": (MessageState.QUEUED if answer.verdict == "untried" else MessageState(answer.verdict)).value,
+            "b_flagged": row.flagged or answer.verdict == "uncertain",
+            "b_attempts": row.attempts + int(answer.in_data),
+            "b_deferrals": row.deferrals,
+            "b_events": row.events + int(answer.tried),
+            "b_reply": answer.reply[:REPLY_LIMIT] or None,
+            "b_next": at if answer.verdict == "untried" else None,
+            "b_sent": at if answer.verdict == "sent" else None,
+        }
         if answer.verdict == "deferred":
-            row.update(_deferred(created.get(answer.key), at))
+            values.update(_deferred(row, at))
         elif answer.verdict == "uncertain":
-            row["b_next"] = _again_at(created.get(answer.key), at)
-    if rows:
-        connection.execute(_recorded(worker), rows)
+            values["b_next"] = self._again_at(row, at)
+        return values
+
+    def _again_at(self, row: Row[Any], at: datetime) -> datetime | None:
+        """When to send once more, though it may be a double; each time later, and not for ever."""
+        if row.kind not in self.resent or row.attempts + 1 >= MOST_COPIES:
+            return None
+        wait: timedelta = SEND_AGAIN_AFTER * 2**row.attempts
+        return at + wait
+
+    def _line(self, answer: Answer, row: Row[Any], at: datetime) -> dict[str, Any]:
+        return {
+            "message_id": answer.key,
+            "number": row.events + 1,
+            "at": at,
+            "what": MailEvent(answer.verdict).value,
+            "server": self.server or None,
+            "reply": answer.reply[:REPLY_LIMIT] or None,
+            "by": self.worker,
+        }
 
 
-def _row(answer: Answer, at: datetime) -> dict[str, Any]:
-    state = {"untried": MessageState.QUEUED}.get(answer.verdict) or MessageState(answer.verdict)
-    return {
-        "b_key": answer.key,
-        "b_state": state.value,
-        "b_flagged": answer.verdict == "uncertain",
-        "b_tried": int(answer.in_data),
-        "b_deferred": 0,
-        "b_reply": answer.reply[:500] or None,
-        "b_next": at if answer.verdict == "untried" else None,
-        "b_sent": at if answer.verdict == "sent" else None,
-    }
+def _claimed(worker: str, keys: Sequence[int]) -> Any:
+    """The letters that are still this worker's, locked: nobody takes them from it before it has written."""
+    columns = ("id", "kind", "created_at", "flagged", "attempts", "deferrals", "events")
+    query = select(*(message.c[name] for name in columns))
+    return query.where(message.c.id.in_(keys), message.c.claimed_by == worker).with_for_update()
 
 
-def _created(connection: Connection, keys: Sequence[int]) -> dict[int, Any]:
-    query = select(message.c.id, message.c.created_at, message.c.deferrals, message.c.attempts, message.c.kind)
-    return {row.id: row for row in connection.execute(query.where(message.c.id.in_(keys)))}
+_STATES = (
+    update(message)
+    .where(message.c.id == bindparam("b_key"))
+    .values(
+        state=bindparam("b_state"),
+        flagged=bindparam("b_flagged"),
+        attempts=bindparam("b_attempts"),
+        deferrals=bindparam("b_deferrals"),
+        events=bindparam("b_events"),
+        last_reply=bindparam("b_reply"),
+        next_try_at=bindparam("b_next"),
+        sent_at=bindparam("b_sent"),
+        claimed_by=None,
+        claimed_at=None,
+    )
+)
 
 
-def _deferred(row: Any, at: datetime) -> dict[str, Any]:
+def _deferred(row: Row[Any], at: datetime) -> dict[str, Any]:
     """Wait longer each time, never in step with others, and not for ever."""
-    if row is None or at - row.created_at > GIVE_UP_AFTER:
+    if at - row.created_at > GIVE_UP_AFTER:
         return {"b_state": MessageState.FAILED.value, "b_next": None}
     delay = min(FIRST_DELAY * 2**row.deferrals, LONGEST_DELAY) * random.uniform(0.8, 1.2)  # noqa: S311 - jitter
-    return {"b_next": at + delay, "b_deferred": 1}
+    return {"b_next": at + delay, "b_deferrals": row.deferrals + 1}
 
 
-def _again_at(row: Row[Any] | None, at: datetime) -> datetime | None:
-    """When to send once more, though it may be a double; each time later, and not for ever."""
-    if row is None or row.kind not in SENT_AGAIN or row.attempts + 1 >= MOST_COPIES:
-        return None
-    wait: timedelta = SEND_AGAIN_AFTER * 2**row.attempts
-    return at + wait
-
-
-def _recorded(worker: str) -> Any:
-    return (
-        update(message)
-        .where(message.c.id == bindparam("b_key"), message.c.claimed_by == worker)
-        .values(
-            state=bindparam("b_state"),
-            flagged=or_(message.c.flagged, bindparam("b_flagged")),
-            attempts=message.c.attempts + bindparam("b_tried"),
-            deferrals=message.c.deferrals + bindparam("b_deferred"),
-            last_reply=bindparam("b_reply"),
-            next_try_at=bindparam("b_next"),
-            sent_at=bindparam("b_sent"),
-            claimed_by=None,
-            claimed_at=None,
-        )
-    )
-
-
-def recover(database: Database, now: datetime, *, rollout_id: int | None = None, worker: str = "") -> int:
+def recover(
+    database: Database,
+    now: datetime,
+    *,
+    rollout_id: int | None = None,
+    worker: str = "",
+    resent: Collection[MessageKind] = RESENT,
+) -> int:
     """Settle what a dead sender left: marked letters become uncertain, claimed ones free; return how many were marked.
 
     Args:
@@ -105,17 +138,25 @@ def recover(database: Database, now: datetime, *, rollout_id: int | None = None,
         now: this instant.
         rollout_id: this rollout's mail was claimed by earlier processes of its run, which have lost their lease.
         worker: the present process, whose claims stand.
+        resent: the kinds that go out again.
     """
     stale = and_(message.c.claimed_by.is_not(None), message.c.claimed_at < now - ABANDONED_AFTER)
     if rollout_id is not None:
         before = and_(message.c.claimed_by.like(f"rollout-{rollout_id}-%"), message.c.claimed_by != worker)
         stale = or_(stale, before)
+    again = and_(message.c.kind.in_([kind.value for kind in resent]), message.c.attempts + 1 < MOST_COPIES)
+    marked = and_(stale, message.c.state == MessageState.SENDING.value)
     with database.write() as connection:
-        again = and_(message.c.kind.in_([kind.value for kind in SENT_AGAIN]), message.c.attempts + 1 < MOST_COPIES)
-        marked = and_(stale, message.c.state == MessageState.SENDING.value)
-        settled = {"state": MessageState.UNCERTAIN.value, "flagged": True, "claimed_by": None, "claimed_at": None,
-                   "last_reply": "the sender ended before the answer was recorded", "attempts": message.c.attempts + 1}  # fmt: skip
-        freed = connection.execute(update(message).where(marked, again).values(**settled, next_try_at=now)).rowcount
-        freed += connection.execute(update(message).where(marked, ~again).values(**settled, next_try_at=None)).rowcount
+        freed = _abandoned(connection, and_(marked, again), now, worker, next_try_at=now)
+        freed += _abandoned(connection, and_(marked, ~again), now, worker, next_try_at=None)
         connection.execute(update(message).where(stale).values(claimed_by=None, claimed_at=None))
     return freed
+
+
+def _abandoned(connection: Connection, which: ColumnElement[bool], at: datetime, by: str, **values: Any) -> int:
+    reply = "the sender ended before the answer was recorded"
+    return change(
+        connection, which, MailEvent.ABANDONED, at=at, by=by or "recert", reply=reply,
+        state=MessageState.UNCERTAIN.value, flagged=True, claimed_by=None, claimed_at=None,
+        attempts=message.c.attempts + 1, **values,
+    )  # fmt: skip

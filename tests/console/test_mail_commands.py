@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import update
 
+from mail.answers import Answer
 from models.codes import MASKED
 from models.tables import message
 from models.words import MessageKind, MessageState, StepSlug
 from tests import world
 from tests.mail.fault_server import FaultServer
+from tests.tasks.test_outbox import Clock, outbox
 from tests.world import APPROVER, OPERATOR, SECOND
 
 if TYPE_CHECKING:
@@ -99,6 +101,22 @@ def test_a_notice_is_shown_as_the_learner_reads_it(recert: Callable[..., Any], m
     assert (document["to"], document["from"]) == ("l2@example.com", "training@example.org")
     for part in ("First2", "Course C-1", "Friday, 18 December 2026"):
         assert part in document["text"]
+
+
+def test_a_notice_is_shown_with_its_history(recert: Callable[..., Any], bench: Workbench, mailed: int) -> None:
+    assert mailed
+    box = outbox(bench, server="relay:25", clock=Clock(bench.now()))
+    [parcel] = [parcel for parcel in box.claim(9) if parcel.key == 3]
+    box.mark_sending([parcel.key])
+    box.record([Answer(3, "sent", "250 2.0.0 kept", in_data=True)])
+    [event] = recert("mail", "show", 3, "--json").json["history"]
+    assert (event["number"], event["what"], event["server"], event["reply"]) == (
+        1,
+        "sent",
+        "relay:25",
+        "250 2.0.0 kept",
+    )
+    assert "relay:25" in recert("mail", "show", 3).out.splitlines()[-1]
 
 
 def test_a_mail_whose_reader_is_kept_out_has_headers_and_no_text(

@@ -7,7 +7,7 @@ from sqlalchemy import insert, select
 
 from models.database import Database
 from models.schema import upgrade
-from models.tables import assignment, learner, message, message_line
+from models.tables import assignment, learner, message, message_event, message_line
 from models.unsent import UNSENT, cancel_finished, cancel_of_learners, readdress
 from models.words import MessageState
 from tests.world import NOW, Held, a_learner, some_courses
@@ -59,7 +59,9 @@ def taken_back(state: str) -> str:
 
 
 def test_only_what_is_unsent_and_only_of_these_learners_is_cancelled(connection: Connection) -> None:
-    assert cancel_of_learners(connection, one(1)) == 3
+    assert cancel_of_learners(connection, one(1), at=NOW, by="ann@example.org", reply="archived") == 3
+    told = connection.execute(select(message_event.c.what, message_event.c.by, message_event.c.reply)).all()
+    assert [tuple(row) for row in told] == [("cancelled", "ann@example.org", "archived")] * 3
     assert states(connection, "l1@example.com") == [(state, taken_back(state)) for state in EVERY]
     assert states(connection, "l2@example.com") == [(state, state) for state in EVERY]
 
@@ -72,7 +74,7 @@ def test_mail_is_finished_when_all_it_speaks_of_is_completed(
     about = [key for key, completed in connection.execute(wanted) if completed or about_open]
     for mail in connection.scalars(select(message.c.id).where(message.c.learner_id.in_(one(1)))).all():
         connection.execute(insert(message_line), [{"message_id": mail, "assignment_id": key} for key in about])
-    assert cancel_finished(connection, select(learner.c.id)) == cancelled
+    assert cancel_finished(connection, select(learner.c.id), at=NOW, by="import") == cancelled
 
 
 def test_unsent_mail_follows_to_the_address_of_today(connection: Connection) -> None:
