@@ -7,6 +7,7 @@ to write begins IMMEDIATE. PostgreSQL takes the same statements.
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 from models.errors import DatabaseUnavailable
 
 BUSY_TIMEOUT_MS = 15_000
+BUSY_PAUSE_SECONDS = 0.02
 
 
 def at_commit(moment: str) -> None:
@@ -120,8 +122,8 @@ def _sqlite_engine(url: str, *, durable: bool) -> Engine:
     @event.listens_for(engine, "connect")
     def _prepare(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves
+        _write_ahead(connection)
         for pragma in (
-            "journal_mode=WAL",
             f"synchronous={'FULL' if durable else 'OFF'}",
             "foreign_keys=ON",
             "temp_store=MEMORY",
@@ -135,3 +137,17 @@ def _sqlite_engine(url: str, *, durable: bool) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("recert_writes") else "BEGIN")
 
     return engine
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Put a database on its write-ahead log. A new file is refused at once while another does the same: wait for it."""
+    patience = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL").close()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > patience:
+                raise
+            time.sleep(BUSY_PAUSE_SECONDS)
+        else:
+            return
