@@ -25,6 +25,8 @@ FIRST_YEAR, LAST_YEAR = 1900, 2199
 # one mailbox, with or without a name before it; what mail/ makes of it is checked there again
 SENDER = re.compile(r"(?:[^<>\x00-\x1f\x7f\",]+ )?<?[^\s<>@,;:\"]+@[^\s<>@,;:\"]+\.[^\s<>@,;:\"]+>?")
 
+ALLOWED = re.compile(r"[^\s<>@,;:\"]*@[^\s<>@,;:\"]+\.[^\s<>@,;:\"]+")
+
 
 class SettingsInvalid(Exception):
     """A setting is wrong. The message is one line: which setting, what is wrong, the mend."""
@@ -80,6 +82,10 @@ class Settings(BaseSettings):
     database_url: SecretStr = SecretStr("")
     smtp_url: SecretStr = SecretStr("")
     mail_from: str = "training@example.org"
+    mail_reply_to: str = ""
+    mail_bounces_to: str = ""
+    mail_redirect: str = ""
+    mail_allow: str = ""
     organisation: str = "Recert"
     time_zone: str = "UTC"
     today: date | None = None
@@ -98,11 +104,26 @@ class Settings(BaseSettings):
             raise ValueError(f"no time zone {value!r}; take a name such as Europe/Berlin")
         return value
 
-    @field_validator("mail_from")
+    @field_validator("mail_from", "mail_reply_to")
     @classmethod
     def _one_sender(cls, value: str) -> str:
-        if not SENDER.fullmatch(value):
+        if value and not SENDER.fullmatch(value):
             raise ValueError("must be one address, such as training@example.com or Training <training@example.com>")
+        return value
+
+    @field_validator("mail_bounces_to", "mail_redirect")
+    @classmethod
+    def _one_address(cls, value: str) -> str:
+        if value and ("<" in value or not SENDER.fullmatch(value)):
+            raise ValueError("must be one address, such as bounces@example.com")
+        return value
+
+    @field_validator("mail_allow")
+    @classmethod
+    def _addresses_and_domains(cls, value: str) -> str:
+        for word in value.replace(",", " ").split():
+            if not ALLOWED.fullmatch(word):
+                raise ValueError(f"{word[:80]!r} is neither an address nor @ and a domain, such as @example.com")
         return value
 
     @field_validator("public_url", "prefect_api_url")
@@ -177,6 +198,16 @@ class Settings(BaseSettings):
     def post(self) -> MailServer:
         """The mail server in use: the named one, else the catcher's place on loopback."""
         return self.configured_mail_server or MailServer("127.0.0.1", self.mail_port, "none")
+
+    @property
+    def bounces_to(self) -> str:
+        """The envelope's sender: where mail servers send their delivery reports."""
+        return self.mail_bounces_to or self.mail_from
+
+    @property
+    def allowed(self) -> frozenset[str]:
+        """The allow-list in lower case: addresses, and domains as ``@example.com``; empty when everybody may be mailed."""
+        return frozenset(self.mail_allow.lower().replace(",", " ").split())
 
     @property
     def prefect_api(self) -> str:

@@ -5,18 +5,18 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from enum import StrEnum
 
 import httpx
 from sqlalchemy import Connection
 from sqlalchemy.exc import DatabaseError
 
 from config.settings import Settings
+from console import mail_checks
 from console.bench import where
 from console.db_commands import schema_state
+from console.findings import Finding, Level
 from models import audit
-from models.errors import DatabaseUnavailable, Refused, Unreachable, WrongInput
+from models.errors import DatabaseUnavailable, Unreachable, WrongInput
 from models.lifecycle import stray_holds
 from models.people import users
 from models.words import Role
@@ -27,38 +27,12 @@ OTHERS = 0o077
 PREFECT_PATIENCE_SECONDS = 5
 
 
-class Level(StrEnum):
-    """How bad it is."""
-
-    OK = "ok"
-    WARNING = "warning"
-    WRONG = "wrong"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line of the doctor's report.
-
-    Attributes:
-        check: what was looked at.
-        level: how bad it is.
-        says: what was found.
-        mend: what to do; empty when there is nothing to do.
-        exit_code: what something wrong makes of the command's exit code.
-    """
-
-    check: str
-    level: Level
-    says: str
-    mend: str = ""
-    exit_code: int = Refused.exit_code
-
-
 def without_a_database(settings: Settings) -> Iterator[Finding]:
     """What can be looked at before the database: settings, the home folder, the key."""
     yield _clock(settings)
     yield _home(settings)
     yield _key(settings)
+    yield from mail_checks.of_the_settings(settings)
 
 
 def of_the_database(bench: Workbench) -> Iterator[Finding]:
@@ -78,12 +52,13 @@ def of_the_database(bench: Workbench) -> Iterator[Finding]:
         with database.read() as connection:
             for check in CHECKS_OF_CONTENT:
                 yield check(connection)
+        yield from mail_checks.of_the_outbox(bench)
 
 
 def of_the_neighbours(settings: Settings) -> Iterator[Finding]:
     """Prefect and the mail server."""
     yield _prefect(settings)
-    yield _mail(settings)
+    yield mail_checks.server(settings)
 
 
 def _clock(settings: Settings) -> Finding:
@@ -170,19 +145,6 @@ def _prefect(settings: Settings) -> Finding:
         "see whether RECERT_PREFECT_API_URL names a Prefect server",
     )
     return Finding("prefect", Level.WRONG, says, mend, Unreachable.exit_code)
-
-
-def _mail(settings: Settings) -> Finding:
-    if settings.mail_is_caught:
-        says, mend = "caught on this machine; nobody receives it", "set RECERT_SMTP_URL to send it"
-        level = Level.WRONG if settings.environment == "production" else Level.WARNING
-        return Finding("mail", level, says, mend, WrongInput.exit_code)
-    from mail.sender import probe  # noqa: PLC0415 - whose mail is caught need not load the mail room
-
-    trouble = probe(settings.post)
-    if trouble:
-        return Finding("mail", Level.WRONG, trouble, "mend RECERT_SMTP_URL, or ask who runs it", Unreachable.exit_code)
-    return Finding("mail", Level.OK, f"{settings.post.host}:{settings.post.port} lets us in")
 
 
 CHECKS_OF_CONTENT: tuple[Callable[[Connection], Finding], ...] = (_people, _chain, _holds)

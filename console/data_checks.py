@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from console.checks import Finding, Level
+from console.findings import Finding, Level
 from models import audit, invariants
 from models.invariants import Broken
 from tasks.workbench import Workbench

@@ -19,6 +19,7 @@ from tasks import exclusions, review, rollouts
 from tasks import resume as resuming
 from tasks.closing_lists import applied
 from tasks.overview import Overview, mail_by_state, overview
+from tasks.reach import OutOfReach, of_rollout
 from tasks.review import Answer, Verdict
 from tasks.workbench import Workbench
 
@@ -135,6 +136,12 @@ def look(bench: Workbench, rollout_id: int) -> Overview:
     """One rollout at a glance. Raises UnknownRollout."""
     with bench.database.read() as connection:
         return overview(connection, rollout_id)
+
+
+def out_of_reach(bench: Workbench, seen: Overview) -> list[tuple[StepSlug, OutOfReach]]:
+    """Whom the mail of a rollout's lists is known not to reach."""
+    with bench.database.read() as connection:
+        return list(of_rollout(connection, seen.steps))
 
 
 def operator(bench: Workbench, email: str) -> str:

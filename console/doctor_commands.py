@@ -8,8 +8,8 @@ from dataclasses import asdict
 from config.settings import SettingsInvalid, load_settings
 from console import checks
 from console.bench import opened_bench, unchecked_bench
-from console.checks import Finding, Level
 from console.data_checks import of_the_data
+from console.findings import Finding, Level
 from console.output import answer, write_json
 from models.errors import DatabaseUnavailable, Unreachable, WrongInput
 

@@ -118,6 +118,8 @@ def _tell_standing(row: Row[Any]) -> None:
     line()
 
 
+app.command("console.mail_delivery:deliver", name="deliver")
+app.command("console.mail_delivery:trial", name="test")
 app.command("console.mail_accounts:uncertain_", name="uncertain")
 app.command("console.mail_accounts:resolve", name="resolve")
 app.command("console.mail_accounts:history_", name="history")

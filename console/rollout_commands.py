@@ -18,6 +18,9 @@ from console.rollout_output import (
     rollout_json,
     tell_begun,
     tell_overview,
+    tell_unreachable,
+    unreachable_json,
+    unreachable_lines,
     write_items,
     write_list,
     write_preview,
@@ -26,8 +29,10 @@ from models import ledger
 from models.errors import WrongInput
 from models.plan import read_plan
 from models.words import Outcome, StepSlug
+from tasks import reach
 from tasks.closing_lists import LISTS, ListName, closing_list
 from tasks.items import items as read_items
+from tasks.preview import Preview
 from tasks.preview import preview as rehearsed
 from tasks.workbench import Workbench
 
@@ -45,13 +50,19 @@ def preview(plan: Path, /, *, format: Format = "table") -> None:  # noqa: A002 -
         format: Counts for people, or every line as CSV or as one JSON document.
     """
     planned = read_plan(plan)
-    with opened_bench() as bench, rehearsed(bench, planned) as seen:
-        _note_rehearsal(bench)
-        for doubt in planned.doubts():
-            say(doubt)
-        if not any(step.counts for step in seen.steps):
-            say("the audience holds not a single certification: mend training_types, departments or locations")
-        write_preview(seen, format)
+    with opened_bench() as bench:
+        carried = reach.ask(bench)
+        with rehearsed(bench, planned) as seen:
+            _note_rehearsal(bench)
+            _write_preview(seen, format, carried=carried)
+
+
+def _write_preview(seen: Preview, form: Format, *, carried: bool | None) -> None:
+    for doubt in [*seen.plan.doubts(), *unreachable_lines(seen.odd_addresses(), carried=carried)]:
+        say(doubt)
+    if not any(step.counts for step in seen.steps):
+        say("the audience holds not a single certification: mend training_types, departments or locations")
+    write_preview(seen, form)
 
 
 @app.command(sort_key=1)
@@ -101,14 +112,16 @@ def show(rollout: Key, /, *, json: bool = False) -> None:
     """
     with opened_bench() as bench:
         seen = desk.look(bench, rollout)
+        lost = desk.out_of_reach(bench, seen)
         run_id = seen.rollout.flow_run_id
         url = desk.run_page(bench, run_id) if run_id else None
         if bench.settings.mail_is_caught:
             say(desk.CAUGHT)
     if json:
-        write_json(overview_json(seen))
+        write_json({**overview_json(seen), "unreachable": unreachable_json(lost)})
     else:
         tell_overview(seen, url)
+        tell_unreachable(lost)
 
 
 @app.command(sort_key=4)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
@@ -23,7 +24,8 @@ from tasks.items import as_json
 from tasks.overview import Overview, step_json
 from tasks.preview import Preview, PreviewedStep
 from tasks.proposing import changes_in
-from tasks.wording import counted, in_words, leading_facts
+from tasks.reach import OutOfReach, known
+from tasks.wording import counted, in_words, leading_facts, out_of_reach
 
 PAIRS = ("due", "recertification", "course")
 ITEM_COLUMNS = (
@@ -32,6 +34,7 @@ ITEM_COLUMNS = (
 )  # fmt: skip
 ITEM_TABLE = ("learner", "training_type", "outcome", "due_on", "recertification_on", "course", "flags")
 STEP_COLUMNS = ("step", "state", "opens_on", "lines", "changes", "applied_at", "reviewed_by")
+NAMED = 5
 
 
 def line(text: str = "") -> None:
@@ -216,6 +219,32 @@ def tell_overview(seen: Overview, url: str | None) -> None:
     line()
     line(f"Mail: {mail_line(seen.mail)}")
     line(f"Next: {seen.next}")
+
+
+def unreachable_json(lost: Sequence[tuple[StepSlug, OutOfReach]]) -> list[dict[str, Any]]:
+    """Whom mail cannot reach, in the shape of the interface."""
+    return [
+        {"step": slug.value, "email": one.email, "employee_id": one.employee_id, "why": one.why.value}
+        for slug, one in lost
+    ]
+
+
+def tell_unreachable(lost: Sequence[tuple[StepSlug, OutOfReach]]) -> None:
+    """Name the first whom mail cannot reach."""
+    if lost:
+        line(f"Out of the mail's reach: {_named([one for _, one in lost])}")
+
+
+def unreachable_lines(odd: Sequence[OutOfReach], *, carried: bool | None) -> list[str]:
+    """How many of those who would be mailed cannot be, and who; *carried*: whether the server offers SMTPUTF8."""
+    lost = list(known(odd, carried=carried))
+    lines = out_of_reach(Counter(one.why.value for one in lost), carried=carried)
+    return [f"of those to be mailed {said}" for said in lines] + ([f"these are {_named(lost)}"] if lost else [])
+
+
+def _named(lost: Sequence[OutOfReach]) -> str:
+    people = list(dict.fromkeys(one.email for one in lost))
+    return ", ".join(people[:NAMED]) + (f" and {len(people) - NAMED:,} more" if people[NAMED:] else "")
 
 
 def _step_row(record: StepRecord, given: Sequence[Given]) -> dict[str, Any]:

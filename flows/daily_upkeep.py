@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import secrets
-
 from prefect import flow
 
 from tasks.beats import upkeep_duty
-from tasks.deliver import deliver_mail
+from tasks.posting import sweep
 from tasks.upkeep import expire, tell_ended, watch
 from tasks.workbench import open_workbench
 
@@ -16,12 +14,11 @@ from tasks.workbench import open_workbench
 def daily_upkeep() -> None:
     """Do the duties, each as a task run of its own: one that fails does not keep the others from being done."""
     bench = open_workbench()
-    worker = f"upkeep-{secrets.token_hex(4)}"
     duties = [
         upkeep_duty("End reviews that nobody answered", lambda: expire(bench)),
         upkeep_duty("Wake waits and revive dead runs", lambda: watch(bench)),
         upkeep_duty("Tell runs that their rollout has ended", lambda: tell_ended(bench)),
-        upkeep_duty("Send mail that is due", lambda: deliver_mail(bench, worker)),
+        upkeep_duty("Send mail that is due", lambda: sweep(bench)),
     ]
     bench.database.dispose()
     for duty in duties:

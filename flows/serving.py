@@ -17,7 +17,9 @@ AT_ONCE = 10
 EVERY_TEN_MINUTES = "*/10 * * * *"
 
 
-def offered(flow: str, module: str, description: str, *, cron: str = "", zone: str = "UTC") -> RunnerDeployment:
+def offered(
+    flow: str, module: str, description: str, *, cron: str = "", zone: str = "UTC", tags: tuple[str, ...] = ()
+) -> RunnerDeployment:
     """A deployment of ``flows.<module>.<module>``, made without importing it: a flow file is loaded once, in its run."""
     entrypoint = f"flows.{module}.{module}"
     deployment = RunnerDeployment(
@@ -25,7 +27,7 @@ def offered(flow: str, module: str, description: str, *, cron: str = "", zone: s
         flow_name=flow,
         entrypoint=entrypoint,
         description=description,
-        tags=["recert"],
+        tags=["recert", *tags],
         schedules=[Cron(cron, timezone=zone)] if cron else [],  # not None: the server refuses that at the second start
     )
     # Private, and the only way to a form without importing the flow here; a test holds on to it.
@@ -38,6 +40,9 @@ def deployments() -> list[RunnerDeployment]:
     zone = load_settings().time_zone
     return [
         offered("annual-rollout", "annual_rollout", "The yearly rollout. Prefer `recert rollout start PLAN.toml`."),
+        offered(
+            "deliver-mail", "deliver_mail", "Sends what is due; as many runs at once as you start.", tags=("mail",)
+        ),
         offered(
             "daily-upkeep",
             "daily_upkeep",

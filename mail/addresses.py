@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-LOCAL = re.compile(r"[^\s()<>@,;:\\\"\[\]]{1,128}")
+LOCAL_LIMIT = 128
+LOCAL = re.compile(rf"[^\s()<>@,;:\\\"\[\]]{{1,{LOCAL_LIMIT}}}")
 DOMAIN = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*")
 DOMAIN_LIMIT = 253
 # The built-in codec follows the older of two rules here and would name another domain.

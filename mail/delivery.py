@@ -11,7 +11,7 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from mail.answers import Answer
 from mail.connection import Carrier, Parcel
@@ -39,7 +39,10 @@ class Outbox(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """What one delivery did. ``skipped`` letters were no longer to be sent; ``trouble`` is why it stopped early."""
+    """What one delivery did. ``skipped`` letters were no longer to be sent.
+
+    ``trouble`` is why the mail server took no more; ``resting`` is why we let no more go (a pause, quiet hours, a limit).
+    """
 
     sent: int = 0
     deferred: int = 0
@@ -48,6 +51,7 @@ class Delivered:
     untried: int = 0
     skipped: int = 0
     trouble: str | None = None
+    resting: str | None = None
 
 
 class Delivery:
@@ -82,7 +86,8 @@ class Delivery:
         finally:
             await self._call_off(lanes)
             await self._settle()
-        return Delivered(**self._counts, trouble=self._road.trouble)
+        counts: dict[str, Any] = dict(self._counts)
+        return Delivered(**counts, trouble=self._road.trouble)
 
     async def _write_until_done(self) -> None:
         road = self._road

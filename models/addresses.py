@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from typing import Any
+
+from sqlalchemy import Integer
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 MAX_LENGTH = 320
 _ATOM = r"[^\s@<>()\[\],;:\\\"\x00-\x1f\x7f]+"
@@ -21,3 +27,24 @@ def is_address(value: str) -> bool:
 def address_key(value: str) -> str:
     """The form in which addresses are compared: case and ways of composing a letter make no difference."""
     return unicodedata.normalize("NFC", value.strip()).lower()  # casefold() would make one mailbox of ß and ss
+
+
+class octets(FunctionElement[int]):  # noqa: N801 - reads as the SQL function that it compiles to
+    """How many bytes a text has in UTF-8; more than its characters where one of them lies beyond ASCII."""
+
+    type = Integer()
+    inherit_cache = True
+    name = "octets"
+
+    def __init__(self, text: Any) -> None:
+        super().__init__(text)
+
+
+@compiles(octets, "sqlite")
+def _sqlite_octets(element: octets, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"length(CAST({compiler.process(element.clauses, **kw)} AS BLOB))"
+
+
+@compiles(octets, "postgresql")
+def _postgresql_octets(element: octets, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"octet_length({compiler.process(element.clauses, **kw)})"

@@ -18,6 +18,7 @@ from models.database import Database
 from models.ledger import Rollout
 from models.plan import RolloutPlan
 from models.words import StepState
+from tasks import reach
 from tasks.applying import CHUNK_ROWS, Pass, apply_chunk, chunk_end
 from tasks.checklist import CHECKLIST
 from tasks.items import items
@@ -55,6 +56,12 @@ class Preview:
         """Learners of the audience without a certification in a training type of the plan."""
         case_ = case_of(self.connection, self.rollout, {}, self.today)
         return iter(self.connection.execute(uncovered(case_).execution_options(yield_per=5000)))
+
+    def odd_addresses(self) -> list[reach.OutOfReach]:
+        """Those who would be mailed at an address that not every mail server can carry."""
+        lists = [step.proposal_id for step in self.steps if step.step.slug in reach.MAILING]
+        found = (one for proposal_id in lists for one in reach.of_list(self.connection, proposal_id))
+        return list(dict.fromkeys(found))
 
 
 @contextmanager

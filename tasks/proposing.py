@@ -16,6 +16,7 @@ from models.digest import items_digest
 from models.ledger import Rollout, StepRecord
 from models.tables import assignment, proposal, rollout_item
 from models.words import CHANGING, Flag, MessageKind, Outcome, StepSlug
+from tasks import reach
 from tasks.audience import Case
 from tasks.step import Step, proposed
 from tasks.workbench import Workbench
@@ -64,7 +65,8 @@ def fingerprint(connection: Connection, rollout: Rollout, step: Step, proposal_i
     values = {
         "digest": items_digest(connection, head(rollout, step), proposal_id),
         "counts": counts(connection, proposal_id),
-        "facts": facts(connection, proposal_id, step.slug, proposed_on),
+        "facts": facts(connection, proposal_id, step.slug, proposed_on)
+        | reach.facts(connection, proposal_id, step.slug),
     }
     connection.execute(update(proposal).where(proposal.c.id == proposal_id).values(**values))
     return str(values["digest"])

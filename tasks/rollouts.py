@@ -13,7 +13,7 @@ from models.ledger import StepRecord
 from models.plan import RolloutPlan
 from models.tables import message, rollout, rollout_item
 from models.words import ALIVE, MessageKind, MessageState, Role, RolloutState, StepSlug, StepState
-from tasks import ending
+from tasks import ending, reach
 from tasks.applying import finish_step
 from tasks.audience import Case, audience
 from tasks.checklist import CHECKLIST, STEPS
@@ -179,6 +179,7 @@ def propose_step(bench: Workbench, opened: Opened, slug: StepSlug) -> StepRecord
         DatabaseUnavailable: safe to call again.
     """
     step = STEPS[slug]
+    carries = reach.ask(bench) if slug in reach.MAILING else None
     with bench.database.write() as connection:
         lease.beat(connection, opened.rollout_id, opened.epoch, bench.now())
         record = ledger.steps(connection, opened.rollout_id)[slug]
@@ -186,6 +187,7 @@ def propose_step(bench: Workbench, opened: Opened, slug: StepSlug) -> StepRecord
             return record
         whole = ledger.load(connection, opened.rollout_id)
         proposal = write_proposal(connection, bench, whole, step, bench.today())
+        reach.note(connection, proposal.id, carries)
         audit.record(
             connection,
             at=bench.now(),
@@ -206,6 +208,7 @@ def propose_step(bench: Workbench, opened: Opened, slug: StepSlug) -> StepRecord
 
 def reopen_gate(bench: Workbench, opened: Opened, slug: StepSlug) -> None:
     """Open a step's gate afresh: its approval no longer holds (somebody lost the role, or the templates changed)."""
+    carries = reach.ask(bench) if slug in reach.MAILING else None
     with bench.database.write() as connection:
         lease.beat(connection, opened.rollout_id, opened.epoch, bench.now())
         if reviews.open_gate_of(connection, opened.rollout_id) is None:
@@ -213,6 +216,7 @@ def reopen_gate(bench: Workbench, opened: Opened, slug: StepSlug) -> None:
             record = ledger.steps(connection, opened.rollout_id)[slug]
             assert record.proposal is not None  # noqa: S101 - only proposals were ever approved
             fingerprint(connection, whole, STEPS[slug], record.proposal.id, record.proposal.proposed_on)
+            reach.note(connection, record.proposal.id, carries)
             open_gate(connection, bench, whole, ledger.steps(connection, opened.rollout_id)[slug])
 
 

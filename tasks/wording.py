@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from models.words import Outcome, StepSlug
+from tasks.reach import CARRIES, Why
 
 OUTCOME_WORDS = {
     Outcome.RENOTIFY: "get a new Due Date and are told again",
@@ -69,6 +70,18 @@ def leading_facts(slug: StepSlug, facts: Mapping[str, Any], still_open: int) -> 
     if number := facts.get("no-email"):
         by_hand = "no e-mail address and must be told by hand"
         lines.append(_people(number, f"has {by_hand}", f"have {by_hand}"))
+    return lines + out_of_reach(facts, carried=facts.get(CARRIES))
+
+
+def out_of_reach(facts: Mapping[str, Any], *, carried: bool | None) -> list[str]:
+    """Whose address is out of the mail's reach, one line each; *carried*: whether the server offers SMTPUTF8, if known."""
+    lines = []
+    if number := facts.get(Why.NO_MAILBOX):
+        none = "an address that cannot be mailed as it is written"
+        lines.append(_people(number, f"has {none}", f"have {none}"))
+    if carried is False and (number := facts.get(Why.NEEDS_SMTPUTF8)):
+        other = "an address that the mail server cannot carry: it does not offer SMTPUTF8"
+        lines.append(_people(number, f"has {other}", f"have {other}"))
     return lines
 
 

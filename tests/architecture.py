@@ -33,6 +33,7 @@ HOMES = {
     "prefect": [
         "tasks/beats.py",
         "tasks/gate.py",
+        "tasks/posting.py",
         "tasks/report.py",
         "tasks/runs.py",
         "flows/*",

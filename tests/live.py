@@ -46,6 +46,7 @@ class Up:
     home: Path
     today: str = TODAY.isoformat()
     database_url: str = ""
+    smtp_url: str = ""
     prefect_port: int = field(default_factory=free_port)
     mail_port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
@@ -56,6 +57,7 @@ class Up:
             "RECERT_HOME": str(self.home),
             "RECERT_TODAY": self.today,
             "RECERT_DATABASE_URL": self.database_url,
+            "RECERT_SMTP_URL": self.smtp_url,
             "RECERT_PREFECT_PORT": str(self.prefect_port),
             "RECERT_MAIL_PORT": str(self.mail_port),
         }

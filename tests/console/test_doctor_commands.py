@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from console.checks import Finding, Level
 from console.doctor_commands import exit_code
+from console.findings import Finding, Level
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

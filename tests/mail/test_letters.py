@@ -4,10 +4,8 @@ import email
 import email.policy
 from datetime import UTC, date, datetime
 from email.message import EmailMessage
-from html.parser import HTMLParser
 from typing import Any
 
-import jinja2
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -15,6 +13,7 @@ from hypothesis import strategies as st
 from mail.addresses import AddressUnusable
 from mail.headers import one_line
 from mail.letters import Attachment, Letterhead, Stationery
+from mail.wordings import WordingInvalid
 
 pytestmark = pytest.mark.disable_socket
 
@@ -51,11 +50,19 @@ START = {
     "commands": ["recert rollout resume 7 --code 7KQF-M2TD-9XWP-4RHC"],
     "links": [("Run", "http://127.0.0.1:4200/runs/flow-run/1")],
 }
+EXPIRED = {
+    "person": {"name": "Olive"},
+    "rollout": {"id": 7, "name": "annual-2027"},
+    "step": {"slug": "renotify-incomplete", "title": "Notify again who has not completed"},
+    "commands": ["recert rollout resume 7 --as olive@example.org"],
+    "links": [],
+}
 KINDS = {
     "renotification": LEARNER_MAIL,
     "recertification": LEARNER_MAIL,
     "review-request": REVIEW,
     "start-confirmation": START,
+    "gate-expired": EXPIRED,
 }
 EVERY_KIND = pytest.mark.parametrize("kind", KINDS)
 
@@ -73,28 +80,6 @@ def content(letter: EmailMessage, subtype: str) -> str:
     part = letter.get_body((subtype,))
     assert part is not None
     return str(part.get_content()).replace("\r\n", "\n")
-
-
-class Words(HTMLParser):
-    """The words that a reader of the HTML part sees, and where its links go."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.seen: list[str] = []
-        self.links: list[str | None] = []
-        self._hidden = 0
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self._hidden += tag in {"style", "title"}
-        self.links += [value for name, value in attrs if tag == "a" and name == "href"]
-
-    def handle_endtag(self, tag: str) -> None:
-        self._hidden -= tag in {"style", "title"}
-
-    def handle_data(self, data: str) -> None:
-        if not self._hidden:
-            self.seen += data.split()
 
 
 NASTY_NAMES = st.one_of(
@@ -152,27 +137,6 @@ def test_the_same_letter_is_the_same_bytes(kind: str) -> None:
     assert write(kind) == write(kind)
 
 
-@EVERY_KIND
-def test_text_and_html_say_the_same(kind: str) -> None:
-    letter = parse(write(kind))
-    html = Words(content(letter, "html"))
-    seen = {word.strip(".,:").lower() for word in html.seen}
-    missing = [
-        word
-        for word in content(letter, "plain").split()
-        if word not in {"*", "-"} and word.strip(".,:").lower() not in seen and word not in html.links
-    ]
-    assert missing == []
-
-
-@EVERY_KIND
-def test_a_letter_is_small_and_made_for_phones_and_dark_screens(kind: str) -> None:
-    html = content(parse(write(kind)), "html")
-    assert len(html) < 10_000
-    for needed in ("max-width:600px", "width=device-width", 'content="light dark"', "prefers-color-scheme: dark"):
-        assert needed in html
-
-
 @pytest.mark.parametrize("kind", ["renotification", "recertification"])
 def test_a_single_course_is_named_in_the_subject_with_its_day(kind: str) -> None:
     subject = STATIONERY.subject(kind, "en", LEARNER_MAIL)
@@ -197,7 +161,8 @@ def test_several_courses_are_counted_in_the_subject_and_listed_in_the_letter(
     assert "Friday, 18 December 2026" in STATIONERY.subject(kind, "en", context)
     letter = parse(write(kind, context=context))
     html = content(letter, "html")
-    assert Words(html).links == ["https://lms.example.org/c?a=1&b=2"]
+    assert html.count("<a ") == 1
+    assert 'href="https://lms.example.org/c?a=1&amp;b=2"' in html
     for text in (content(letter, "plain"), html):
         assert "Second course" in text
         assert second_day.strftime("%Y") in text
@@ -213,8 +178,9 @@ def test_only_a_renotification_speaks_of_what_is_unfinished() -> None:
 @pytest.mark.parametrize("link", ["javascript:alert(1)", "data:text/html,x", "", "//example.org"])
 def test_only_a_web_address_becomes_a_button(link: str) -> None:
     courses = [{"title": "T", "due_on": date(2026, 12, 18), "link": link}]
-    letter = parse(write(context={**LEARNER_MAIL, "courses": courses}))
-    assert Words(content(letter, "html")).links == []
+    html = content(parse(write(context={**LEARNER_MAIL, "courses": courses})), "html")
+    assert "<a " not in html
+    assert "href" not in html
 
 
 def test_names_are_escaped_in_html_only() -> None:
@@ -271,8 +237,10 @@ def test_an_unknown_language_falls_back_to_english(language: str) -> None:
 
 
 def test_a_missing_fact_is_an_error_and_never_a_gap() -> None:
-    with pytest.raises(jinja2.UndefinedError):
-        write(context={**LEARNER_MAIL, "courses": [{"title": "T", "due_on": date(2026, 12, 18)}]})
+    with pytest.raises(WordingInvalid, match=r"courses\[0\]\.title"):
+        write(context={**LEARNER_MAIL, "courses": [{"due_on": date(2026, 12, 18), "link": ""}]})
+    with pytest.raises(ValueError, match="NoneType is no fact"):
+        write(context={**LEARNER_MAIL, "contact": None})
 
 
 @pytest.mark.parametrize(

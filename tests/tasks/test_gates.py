@@ -188,7 +188,9 @@ def test_requests_of_a_closed_gate_are_cancelled_when_they_would_leave(bench: Wo
 
     approve(bench, rollout)
     with writing(bench) as connection:
-        connection.execute(table.update().values(state="queued", next_try_at=NOW))  # as if a process had held on to them
+        connection.execute(
+            table.update().values(state="queued", next_try_at=NOW)
+        )  # as if a process had held on to them
     assert deliver_mail(mailing(bench, post.address), "tests").sent == 0
     assert {state for _, _, state in mails(bench)} == {"cancelled"}
     assert post.kept == []

@@ -1,0 +1,71 @@
+"""What a letter is given is what ``mail.facts`` declares for its kind: no wording is promised what does not come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import select
+
+from mail.facts import KINDS, cleaned
+from models.tables import message
+from models.words import StepSlug
+from tasks.gates import expire_gates
+from tasks.letters import Letters
+from tasks.rollouts import ask_confirmation, open_rollout
+from tests.world import OPERATOR, Held, a_learner, a_plan, carry_out, on, propose, rows, started, writing
+
+if TYPE_CHECKING:
+    from tasks.workbench import Workbench
+
+STEPS = {"renotification": StepSlug.RENOTIFY_INCOMPLETE, "recertification": StepSlug.RECERTIFY_DUE}
+
+
+def paths(facts: Mapping[str, Any], before: str = "") -> Iterator[str]:
+    """The facts' names as the declaration writes them: ``learner.first_name``, ``courses[].title``, ``counts[]``."""
+    for name, value in facts.items():
+        if isinstance(value, Mapping):
+            yield from paths(value, f"{before}{name}.")
+        elif isinstance(value, list | tuple) and value and isinstance(value[0], Mapping):
+            yield from paths(value[0], f"{before}{name}[].")
+        else:
+            yield f"{before}{name}[]" if isinstance(value, list | tuple) else f"{before}{name}"
+
+
+def mail_of(bench: Workbench, kind: str) -> Workbench:
+    """Make one mail of *kind* due; return the bench of that day."""
+    with writing(bench) as connection:
+        a_learner(connection, 1, Held())
+        a_learner(connection, 2, Held(open_due="2026-10-31"))
+    if kind == "start-confirmation":
+        ask_confirmation(bench, open_rollout(bench, a_plan(), OPERATOR, "", "run-1"))
+        return bench
+    rollout = started(bench)
+    if kind in STEPS:
+        carry_out(bench, rollout, STEPS[kind])
+        return bench
+    propose(bench, rollout, StepSlug.RECERTIFY_DUE)
+    if kind == "review-request":
+        return bench
+    later = on(bench, "2026-12-01")
+    expire_gates(later)
+    return later
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_letter_is_given_what_is_declared_for_its_kind(
+    bench: Workbench, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[Mapping[str, Any]] = []
+    monkeypatch.setattr("mail.letters.cleaned", lambda facts: cleaned(given.append(facts) or facts))
+    later = mail_of(bench, kind)
+    keys = [row.id for row in rows(later, select(message.c.id).where(message.c.kind == kind))]
+    assert keys
+
+    with writing(later) as connection:
+        parcels = Letters(later).render(connection, keys)
+
+    assert len(parcels) == len(keys)
+    for facts in given:
+        assert sorted(paths(facts)) == sorted(variable.path for variable in KINDS[kind])
