@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from config.settings import Settings
 from models import choices, ledger, people
 from models.errors import PrefectUnavailable, Refused, WrongInput
 from models.ledger import Rollout
@@ -78,7 +79,17 @@ def doubts(bench: Workbench, plan: RolloutPlan) -> list[str]:
             f"no link for learners: {named} without a Link, and no training_url: mail cannot say where to click; "
             "choose one with: recert settings set training_url URL"
         )
-    return [*found, CAUGHT] if bench.settings.mail_is_caught else found
+    return [*found, *mail_notes(bench.settings)]
+
+
+def mail_notes(settings: Settings) -> list[str]:
+    """What whoever starts something must know of its mail: that it is caught, redirected, or for some only."""
+    notes = {
+        CAUGHT: settings.mail_is_caught,
+        f"mail is redirected to {settings.mail_redirect} (RECERT_MAIL_REDIRECT)": settings.mail_redirect,
+        f"mail leaves for {settings.mail_allow} alone (RECERT_MAIL_ALLOW)": settings.mail_allow,
+    }
+    return [note for note, holds in notes.items() if holds]
 
 
 def start(bench: Workbench, plan: RolloutPlan, email: str) -> Begun:

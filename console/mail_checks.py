@@ -8,9 +8,11 @@ from datetime import datetime
 from config.settings import MailServer, Settings
 from console.findings import Finding, Level
 from mail.addresses import AddressUnusable, split_sender
+from models import choices
 from models.errors import Unreachable, WrongInput
 from tasks import reach
 from tasks.backlog import Backlog, backlog
+from tasks.leaving import Leaving, Rest
 from tasks.workbench import Workbench
 
 NAMED = 3
@@ -81,9 +83,18 @@ def of_the_outbox(bench: Workbench) -> Iterator[Finding]:
     """What keeps mail from leaving, and what of it needs a look."""
     with bench.database.read() as connection:
         found = backlog(connection, bench.now())
-    waiting = list(_waiting(found))
+        rests = list(Leaving.read(connection, bench, choices.read(connection)).rests(connection))
+    waiting = [*_resting(rests), *_waiting(found)]
     yield from waiting or [Finding("outbox", Level.OK, "nothing in it needs a look")]
     yield from _addresses(bench)
+
+
+def _resting(rests: Sequence[Rest]) -> Iterator[Finding]:
+    """What somebody, or the hour, keeps back; only quiet hours end by themselves."""
+    for rest in rests:
+        level = Level.OK if rest.until else Level.WARNING
+        mend = "" if rest.until else "see: recert mail status"
+        yield Finding("resting", level, f"{_letters(rest.letters)} kept back: {rest.why}", mend)
 
 
 def _waiting(found: Backlog) -> Iterator[Finding]:

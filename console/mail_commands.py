@@ -79,15 +79,22 @@ def show(mail: Key, /, *, json: bool = False) -> None:
         row = find_mail(connection, mail)
         subject, text = _content(bench, connection, row)
         events = list(history(connection, mail=mail))
-        sender, caught = bench.settings.mail_from, bench.settings.mail_is_caught
-    if caught:
-        say(desk.CAUGHT)
+        settings = bench.settings
+    for note in desk.mail_notes(settings):
+        say(note)
     if json:
         days = {name: getattr(row, name) for name in ("created_at", "next_try_at", "sent_at")}
         lines = [{name: each[name] for name in EVENT} for each in events]
-        write_json({**as_json(row), **days, "from": sender, "subject": subject, "text": text, "history": lines})
+        write_json(
+            {**as_json(row), **days, "from": settings.mail_from, "subject": subject, "text": text, "history": lines}
+        )
         return
-    for name, value in (("From", sender), ("To", row.to_address), ("Message-ID", row.message_id), ("Subject", subject)):
+    for name, value in (
+        ("From", settings.mail_from),
+        ("To", row.to_address),
+        ("Message-ID", row.message_id),
+        ("Subject", subject),
+    ):
         line(f"{name}: {value if value is not None else ''}")
     _tell_standing(row)
     for part in (text or "").splitlines():
@@ -118,8 +125,17 @@ def _tell_standing(row: Row[Any]) -> None:
     line()
 
 
-app.command("console.mail_delivery:deliver", name="deliver")
-app.command("console.mail_delivery:trial", name="test")
-app.command("console.mail_accounts:uncertain_", name="uncertain")
-app.command("console.mail_accounts:resolve", name="resolve")
-app.command("console.mail_accounts:history_", name="history")
+# Each in a file of its own that is read when it is asked for; a new command is a line here.
+COMMANDS = (
+    ("status", "console.mail_controls:status", "Tell what rests and why, and what waits."),
+    ("deliver", "console.mail_delivery:deliver", "Send what is due, by hand."),
+    ("pause", "console.mail_controls:pause", "Keep mail from leaving."),
+    ("resume", "console.mail_controls:resume", "Let it leave again."),
+    ("cancel", "console.mail_controls:cancel", "Call off mail that has not left."),
+    ("uncertain", "console.mail_accounts:uncertain_", "List the mail that may have arrived or not."),
+    ("resolve", "console.mail_accounts:resolve", "Say what became of uncertain mail."),
+    ("history", "console.mail_accounts:history_", "Tell what became of each mail, try by try."),
+    ("test", "console.mail_delivery:trial", "Send a test letter, and tell what the server answered."),
+)
+for position, (name, place, purpose) in enumerate(COMMANDS, start=2):
+    app.command(place, name=name, help=purpose, sort_key=position)

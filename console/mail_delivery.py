@@ -33,8 +33,8 @@ def deliver(*, json: bool = False) -> None:
     """
     with opened_bench() as bench:
         caught = bench.settings.mail_is_caught
-        if caught:
-            say(desk.CAUGHT)
+        for note in desk.mail_notes(bench.settings):
+            say(note)
         done, left = deliver_due(bench, sender_name("hand")), later(bench)
     if json:
         ending = {"resting": done.resting, "trouble": done.trouble, "later": left.letters, "next_at": left.first_at}

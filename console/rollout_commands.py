@@ -115,8 +115,8 @@ def show(rollout: Key, /, *, json: bool = False) -> None:
         lost = desk.out_of_reach(bench, seen)
         run_id = seen.rollout.flow_run_id
         url = desk.run_page(bench, run_id) if run_id else None
-        if bench.settings.mail_is_caught:
-            say(desk.CAUGHT)
+        for note in desk.mail_notes(bench.settings):
+            say(note)
     if json:
         write_json({**overview_json(seen), "unreachable": unreachable_json(lost)})
     else:

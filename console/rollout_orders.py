@@ -112,9 +112,9 @@ def remind(rollout: Key, /, *, as_: As | None = None, json: bool = False) -> Non
     """
     with opened_bench() as bench:
         reminded = desk.remind(bench, rollout, as_)
-        caught = bench.settings.mail_is_caught
-    if caught:
-        say(desk.CAUGHT)
+        notes = desk.mail_notes(bench.settings)
+    for note in notes:
+        say(note)
     if reminded.trouble:
         say(f"the requests wait in the outbox, upkeep sends them: {reminded.trouble}")
     if json:

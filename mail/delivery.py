@@ -15,7 +15,8 @@ from typing import Any, Protocol
 
 from mail.answers import Answer
 from mail.connection import Carrier, Parcel
-from mail.lanes import Road
+from mail.lanes import Lane, Road
+from mail.turns import PATIENCE_SECONDS, Turn
 
 # How long an answer may wait for its group before it is recorded, in seconds.
 RECORD_WITHIN = 1.0
@@ -27,8 +28,11 @@ class Outbox(Protocol):
     def claim(self, limit: int) -> Sequence[Parcel]:
         """Take up to *limit* rendered letters; none means that nothing is left now."""
 
+    def take_turn(self, wanted: int) -> Turn:
+        """Say how many of *wanted* letters may leave at this moment; they are counted as having left."""
+
     def mark_sending(self, keys: Sequence[int]) -> Collection[int]:
-        """Commit that these are about to be sent; return those that still may be."""
+        """Commit that these are about to be sent; return those that still may be, the others are not claimed any more."""
 
     def record(self, answers: Sequence[Answer]) -> None:
         """Commit what became of these; called once more with the same answers if it raised."""
@@ -63,14 +67,27 @@ class Delivery:
         connections: how many lanes.
         group: how many letters of a lane are marked at a time.
         batch: how many letters to claim at a time.
+        paced: letters must take turns: each leaves at once, over a connection that is open, or not at all.
     """
 
     def __init__(
-        self, outbox: Outbox, carrier: Callable[[], Carrier], connections: int, group: int, batch: int
+        self,
+        outbox: Outbox,
+        carrier: Callable[[], Carrier],
+        connections: int,
+        group: int,
+        batch: int,
+        *,
+        paced: bool = False,
     ) -> None:
         self._outbox = outbox
-        self._group = group
+        self._paced = paced
+        self._group = group = 1 if paced else group
+        # How many letters a lane may have before it gets more: its present group, or none where each leaves at once.
+        self._ahead = 0 if paced else group
         self._batch = batch
+        self._resting: str | None = None
+        self._turn_at = 0.0
         self._road = Road(carrier, connections, group)
         self._pool: deque[Parcel] = deque()
         self._again: list[int] = []
@@ -87,12 +104,12 @@ class Delivery:
             await self._call_off(lanes)
             await self._settle()
         counts: dict[str, Any] = dict(self._counts)
-        return Delivered(**counts, trouble=self._road.trouble)
+        return Delivered(**counts, trouble=self._road.trouble, resting=self._resting)
 
     async def _write_until_done(self) -> None:
         road = self._road
         road.bell.set()
-        while road.trouble is None:
+        while road.trouble is None and self._resting is None:
             await self._wait_for_bell()
             await self._record()
             if road.trouble is not None:
@@ -103,11 +120,16 @@ class Delivery:
 
     async def _wait_for_bell(self) -> None:
         try:
-            async with asyncio.timeout(RECORD_WITHIN):
+            async with asyncio.timeout(self._until_turn(RECORD_WITHIN)):
                 await self._road.bell.wait()
         except TimeoutError:
             return
         self._road.bell.clear()
+
+    def _until_turn(self, otherwise: float) -> float:
+        """Seconds until the next turn, if there is one to wait for that comes before *otherwise*."""
+        left = self._turn_at - asyncio.get_running_loop().time()
+        return min(left, otherwise) if left > 0 else otherwise
 
     async def _record(self) -> None:
         taken, self._road.answers = self._road.answers, []
@@ -127,9 +149,15 @@ class Delivery:
 
     async def _mark(self) -> None:
         """Mark the next group of each lane that has no more than its present one."""
-        wanting = [lane for lane in self._road.lanes if lane.working and lane.unrecorded <= self._group]
+        if self._turn_at > asyncio.get_running_loop().time():
+            return
+        wanting = [lane for lane in self._road.lanes if lane.working and lane.unrecorded <= self._ahead]
         await self._fill(len(wanting) * self._group)
-        taken = [self._pool.popleft() for _ in range(min(len(self._pool), len(wanting) * self._group))]
+        letters = min(len(self._pool), len(wanting) * self._group)
+        if self._paced and letters:
+            wanting = await self._made_ready(wanting[:letters])
+            letters = await self._in_turn(len(wanting))
+        taken = [self._pool.popleft() for _ in range(letters)]
         if not taken:
             return
         try:
@@ -144,6 +172,21 @@ class Delivery:
                 self._counts["skipped"] += 1
                 self._road.passed.add(parcel.key)
                 self._road.bell.set()
+
+    async def _made_ready(self, lanes: list[Lane]) -> list[Lane]:
+        """Open the lanes' connections, first: what is counted as leaving now must not wait for a handshake."""
+        for lane in lanes:
+            await lane.make_ready()
+        return [] if self._road.trouble is not None else [lane for lane in lanes if lane.working]
+
+    async def _in_turn(self, wanted: int) -> int:
+        """How many letters may leave now; where there are none, note when to ask again, or that the delivery rests."""
+        turn = await asyncio.to_thread(self._outbox.take_turn, wanted) if wanted else Turn(0)
+        if turn.letters == 0 and wanted:
+            self._turn_at = asyncio.get_running_loop().time() + turn.wait
+            if turn.wait > PATIENCE_SECONDS:
+                self._resting = turn.why
+        return turn.letters
 
     async def _fill(self, wanted: int) -> None:
         if self._exhausted or len(self._pool) >= wanted:

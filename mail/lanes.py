@@ -74,6 +74,13 @@ class Lane:
         if not self.working:
             self._clear()
 
+    async def make_ready(self) -> None:
+        """Open the connection of a lane that has nothing to do; trouble stops the delivery, as it does on the way."""
+        try:
+            await self._ensure_open()
+        except ServerTrouble as trouble:
+            self._road.stop(trouble.reason)
+
     async def travel(self) -> None:
         """Send letters until sent home, until the delivery stops, or until no connection is to be had."""
         road, lost = self._road, 0

@@ -22,6 +22,7 @@ def deliver(
     connections: int = 10,
     group: int = 3,
     batch: int = 500,
+    paced: bool = False,
     timeout: float = TIMEOUT,
     data_timeout: float = DATA_TIMEOUT,
     trust: ssl.SSLContext | None = None,
@@ -32,9 +33,10 @@ def deliver(
         outbox: where letters come from and answers go.
         server: the mail server.
         sender: the envelope's sender, an address or ``Name <address>``.
-        connections: how many connections to keep at once, at least 1.
+        connections: how many to keep at once, at least 1.
         group: how many letters of a connection are marked at a time, at least 1.
         batch: how many letters to claim at a time.
+        paced: whether letters take turns.
         timeout: seconds to wait for each step but the reply after the content.
         data_timeout: seconds to wait for that reply.
         trust: the certificates to trust; the system's when None.
@@ -46,13 +48,12 @@ def deliver(
         AddressUnusable: *sender* is not one address.
         Exception: whatever the outbox raises; what was marked and not recorded stays marked.
     """
-    _, envelope_sender = split_sender(sender)
-    context = trust or _system_trust(server)
+    envelope_sender, context = split_sender(sender)[1], trust or _system_trust(server)
 
     def carrier() -> Carrier:
         return Connection(server, envelope_sender, timeout, data_timeout, context)
 
-    return run(Delivery(outbox, carrier, connections, group, batch).run())
+    return run(Delivery(outbox, carrier, connections, group, batch, paced=paced).run())
 
 
 def probe(server: MailServer, *, timeout: float = TIMEOUT, trust: ssl.SSLContext | None = None) -> str | None:

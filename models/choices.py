@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from difflib import get_close_matches
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,6 +16,8 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from models.audit import record
 from models.errors import WrongInput
+from models.hours import EVERY_DAY, Hours, read_days, read_quiet
+from models.pace import Pace
 from models.tables import setting, training_type
 from models.words import DateBasis, MessageKind
 
@@ -32,6 +34,8 @@ RESENT = frozenset(
 )
 LONGEST_URL = 1_000
 MOST_DAYS = 3_650
+MOST_HOLD_MINUTES = 10_080  # a week
+MOST_LETTERS = 1_000_000
 _SWITCH = {"on": True, "off": False}
 
 
@@ -45,6 +49,9 @@ class Choices:
         default_due_days: days from assignment to Due Date where no plan says otherwise.
         training_url: where mail sends learners whose course has no link of its own; empty = nowhere.
         attach_list: whether a review request carries the exact list as an attachment.
+        quiet_hours, working_days: when mail to learners leaves, as text; ``hours`` reads them.
+        mail_per_second, mail_per_minute, mail_per_hour: how many letters may leave, all senders together; 0 = any.
+        mail_hold_minutes: how long notices to learners wait in the outbox before the first may leave.
         resent: the kinds of mail that are sent again when nobody knows whether they arrived; the others are parked.
     """
 
@@ -53,7 +60,28 @@ class Choices:
     default_due_days: int = 30
     training_url: str = ""
     attach_list: bool = True
+    quiet_hours: str = ""
+    working_days: str = EVERY_DAY
+    mail_per_second: int = 0
+    mail_per_minute: int = 0
+    mail_per_hour: int = 0
+    mail_hold_minutes: int = 0
     resent: frozenset[MessageKind] = RESENT
+
+    @property
+    def hours(self) -> Hours:
+        """When mail to learners may leave."""
+        return Hours.of(self.quiet_hours, self.working_days)
+
+    @property
+    def pace(self) -> Pace:
+        """How fast mail may leave."""
+        return Pace(self.mail_per_second, self.mail_per_minute, self.mail_per_hour)
+
+    @property
+    def mail_hold(self) -> timedelta:
+        """How long notices to learners wait before the first may leave."""
+        return timedelta(minutes=self.mail_hold_minutes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +104,22 @@ class _Known:
     meaning: str
 
 
-def _days(least: int) -> Callable[[str], int]:
+def _number(least: int, most: int) -> Callable[[str], int]:
     def read(value: str) -> int:
-        days = int(value)
-        if not (value.isascii() and value.isdecimal() and least <= days <= MOST_DAYS):
+        number = int(value)
+        if not (value.isascii() and value.isdecimal() and least <= number <= most):
             raise ValueError(value)
-        return days
+        return number
+
+    return read
+
+
+def _text(understood: Callable[[str], Any]) -> Callable[[str], str]:
+    """Keep a value as its text in lower case, once it was understood."""
+
+    def read(value: str) -> str:
+        understood(value.lower())
+        return value.lower()
 
     return read
 
@@ -112,19 +150,39 @@ def _policy_of(kind: MessageKind) -> _Known:
     return _Known(_policy, "resend" if kind in RESENT else "park", "resend, park", meaning)
 
 
+def _limit(span: str) -> _Known:
+    meaning = f"letters that may leave in any {span}, all senders together; 0 = as many as the mail server takes"
+    return _Known(_number(0, MOST_LETTERS), "0", f"0 to {MOST_LETTERS}", meaning)
+
+
 # One line each: a new setting is a line here and a field of Choices.
 _KNOWN: dict[str, _Known] = {
     "date_basis": _Known(
         DateBasis, "completion", "completion, assignment", "the next recertification is counted from this day"
     ),
     "upcoming_within_days": _Known(
-        _days(0), "30", f"0 to {MOST_DAYS}", "days before the Recertification Date a renewal counts as upcoming"
+        _number(0, MOST_DAYS),
+        "30",
+        f"0 to {MOST_DAYS}",
+        "days before the Recertification Date a renewal counts as upcoming",
     ),
-    "default_due_days": _Known(_days(1), "30", f"1 to {MOST_DAYS}", "days from assignment to Due Date"),
+    "default_due_days": _Known(_number(1, MOST_DAYS), "30", f"1 to {MOST_DAYS}", "days from assignment to Due Date"),
     "training_url": _Known(
         _url, "", "an http:// or https:// address, or ''", "where mail sends learners whose course has no link"
     ),
     "attach_list": _Known(_switch, "on", "on, off", "review requests carry the exact list as an attachment"),
+    "quiet_hours": _Known(
+        _text(read_quiet), "", "such as 20:00-07:00, or ''", "mail to learners rests in these hours, where they live"
+    ),
+    "working_days": _Known(
+        _text(read_days), EVERY_DAY, "such as mon-fri or sun,mon-thu", "days on which mail to learners leaves"
+    ),
+    "mail_per_second": _limit("second"),
+    "mail_per_minute": _limit("minute"),
+    "mail_per_hour": _limit("hour"),
+    "mail_hold_minutes": _Known(
+        _number(0, MOST_HOLD_MINUTES), "0", f"0 to {MOST_HOLD_MINUTES}", "minutes before notices to learners may leave"
+    ),
     **{UNCERTAIN + kind.value: _policy_of(kind) for kind in MessageKind},
 }
 

@@ -152,6 +152,7 @@ class MailEvent(StrEnum):
     UNTRIED = "untried"
     ABANDONED = "abandoned"
     CANCELLED = "cancelled"
+    REDIRECTED = "redirected"
     RESOLVED_SENT = "resolved-sent"
     RESOLVED_RESEND = "resolved-resend"
     RESOLVED_DROP = "resolved-drop"

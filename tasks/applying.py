@@ -8,7 +8,7 @@ from datetime import date
 
 from sqlalchemy import Connection, func, select, update
 
-from models import audit, lease, ledger, reviews
+from models import audit, choices, lease, ledger, reviews
 from models.digest import items_digest
 from models.errors import ReviewMissing
 from models.ledger import Rollout
@@ -137,6 +137,7 @@ def _chunk(connection: Connection, whole: Pass, above: int, upto: int) -> Chunk:
         actor=f"rollout {whole.rollout.id}",
         occasion_token=occasion_token(whole.bench.key, occasion(whole.rollout.id, letter)),
         mail_domain=whole.bench.settings.mail_from.rpartition("@")[2].rstrip(">"),
+        mail_hold=choices.read(connection).mail_hold,
     )
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mail.sender import Delivered, deliver
 from models import choices
+from tasks.leaving import Leaving, why_resting
 from tasks.letters import Letters
 from tasks.outbox import SqlOutbox
 from tasks.recording import recover
 from tasks.workbench import Workbench
+
+BATCH = 500
 
 
 def deliver_mail(bench: Workbench, worker: str, *, rollout_id: int | None = None) -> Delivered:
@@ -23,8 +28,7 @@ def deliver_mail(bench: Workbench, worker: str, *, rollout_id: int | None = None
     """
     outbox = _outbox(bench, worker, rollout_id)
     recover(bench.database, bench.now(), rollout_id=rollout_id, worker=worker, resent=outbox.resent)
-    settings = bench.settings
-    return deliver(outbox, settings.post, sender=settings.mail_from, connections=settings.mail_connections)
+    return _sent(bench, outbox, bench.settings.mail_connections)
 
 
 def deliver_requests(bench: Workbench, worker: str, rollout_id: int) -> Delivered:
@@ -37,14 +41,40 @@ def deliver_requests(bench: Workbench, worker: str, rollout_id: int) -> Delivere
         worker: as ``deliver_mail``.
         rollout_id: whose requests.
     """
-    outbox = _outbox(bench, worker, rollout_id, users_only=True)
-    return deliver(outbox, bench.settings.post, sender=bench.settings.mail_from, connections=1)
+    return _sent(bench, _outbox(bench, worker, rollout_id, users_only=True), connections=1)
+
+
+def _sent(bench: Workbench, outbox: SqlOutbox, connections: int) -> Delivered:
+    """Deliver; where the server took all that was allowed to leave, say what was not, and why."""
+    pace = outbox.pace
+    done = deliver(
+        outbox,
+        bench.settings.post,
+        sender=bench.settings.bounces_to,
+        connections=connections,
+        batch=pace.within_patience(BATCH),
+        paced=bool(pace.limits),
+    )
+    if done.trouble or done.resting or outbox.leaving is None:
+        return done
+    with bench.database.read() as connection:
+        return replace(done, resting=why_resting(connection, outbox.leaving, outbox.rollout_id))
 
 
 def _outbox(bench: Workbench, worker: str, rollout_id: int | None, *, users_only: bool = False) -> SqlOutbox:
     post = bench.settings.post
     with bench.database.read() as connection:
         chosen = choices.read(connection)
-    render = Letters(bench).render
-    where = f"{post.host}:{post.port}"
-    return SqlOutbox(bench.database, worker, bench.now, render, rollout_id, users_only, where, chosen.resent)
+        leaving = Leaving.read(connection, bench, chosen)
+    return SqlOutbox(
+        bench.database,
+        worker,
+        bench.now,
+        Letters(bench).render,
+        rollout_id,
+        users_only,
+        f"{post.host}:{post.port}",
+        chosen.resent,
+        leaving,
+        chosen.pace,
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, and_, update
 
-from models import audit, ledger, lifecycle
+from models import audit, choices, ledger, lifecycle
 from models.ledger import Rollout
 from models.post_history import cancel
 from models.tables import message, training_type
@@ -68,7 +68,8 @@ def _settle_mail(
         cancel(connection, held, at=bench.now(), by=actor, reply="not on the approved list")
     elif state is RolloutState.CANCELLED or StepSlug.NOTIFY_LEARNERS not in whole.plan.reviews.steps:
         released = update(message).where(held)
-        connection.execute(released.values(state=MessageState.QUEUED.value, next_try_at=bench.now()))
+        leaves_at = bench.now() + choices.read(connection).mail_hold
+        connection.execute(released.values(state=MessageState.QUEUED.value, next_try_at=leaves_at))
 
 
 def _switch_off(connection: Connection, bench: Workbench, whole: Rollout) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, select
 
 from mail.connection import Parcel
 from mail.letters import Attachment, Letterhead, Stationery
+from mail.rehearsal import Reader, reader
 from models import choices
 from models.post_history import cancel, change
 from models.tables import assignment, course, learner, message, message_line
@@ -46,11 +47,12 @@ class Letters:
             return None
         try:
             context, name, attachments = self.content(connection, row, courses)
+            to = self._reader(connection, row, name, at)
             letter = self._stationery.letter(
                 row.kind,
                 row.language or "en",
-                to_address=row.to_address,
-                to_name=name,
+                to_address=to.address,
+                to_name=to.name,
                 message_id=row.message_id,
                 sent_at=at,
                 context=context,
@@ -62,7 +64,21 @@ class Letters:
         except ValueError as error:  # an address that is none: this message's fault, nobody else's
             _cannot_be_sent(connection, row.id, at, str(error))
             return None
-        return Parcel(row.id, row.to_address, letter)
+        return Parcel(row.id, to.address, letter)
+
+    def _reader(self, connection: Connection, row: Row[Any], name: str, at: datetime) -> Reader:
+        """Who receives it: whom it is for, but for rehearsals; a history that says "sent" must say to whom.
+
+        Raises:
+            Outdated: nobody does.
+        """
+        to = reader(self._bench.settings, row.to_address, name)
+        if to is None:
+            raise Outdated("not on the list of RECERT_MAIL_ALLOW")
+        told = f"goes to {to.address} instead (RECERT_MAIL_REDIRECT)"
+        if to.address != row.to_address and row.last_reply != told:
+            change(connection, message.c.id == row.id, MailEvent.REDIRECTED, at=at, by="recert", reply=told)
+        return to
 
     def content(
         self, connection: Connection, row: Row[Any], courses: list[dict[str, Any]], *, masked: bool = False

@@ -41,7 +41,7 @@ def queue_notices(chunk: Chunk, kind: MessageKind, state: MessageState, outcomes
                 literal(state.value),
                 message_id_sql(kind, learner.c.id, chunk.occasion_token, chunk.mail_domain),
                 literal(chunk.at, message.c.created_at.type),
-                literal(chunk.at, message.c.next_try_at.type) if state is MessageState.QUEUED else null(),
+                literal(chunk.mail_from_at, message.c.next_try_at.type) if state is MessageState.QUEUED else null(),
             )
             .where(learner.c.id.in_(concerned), learner.c.email.is_not(None), ~there.exists())
             .order_by(learner.c.id),

@@ -53,5 +53,5 @@ def apply(chunk: Chunk) -> None:
                 message.c.state == MessageState.HELD.value,
             )
         )
-        .values(state=MessageState.QUEUED.value, next_try_at=chunk.at)
+        .values(state=MessageState.QUEUED.value, next_try_at=chunk.mail_from_at)
     )

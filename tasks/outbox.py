@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, and_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, select, true, update
 
 from mail.answers import Answer
 from mail.connection import Parcel
+from mail.turns import Turn
 from models.choices import RESENT
 from models.database import Database
+from models.pace import Pace
 from models.tables import message
 from models.words import MessageKind, MessageState
+from tasks.leaving import Leaving, is_due, is_waiting
+from tasks.pacing import take_turn
 from tasks.recording import Scribe
 
 
@@ -30,6 +34,8 @@ class SqlOutbox:
         users_only: deliver what is for approvers and operators, no learner's notice.
         server: who answers, as ``host:port``, for each letter's history.
         resent: the kinds that go out again when nobody knows whether they arrived.
+        leaving: which mail may leave at this moment; any, when None.
+        pace: how many letters may leave, all senders together.
     """
 
     database: Database
@@ -40,6 +46,8 @@ class SqlOutbox:
     users_only: bool = False
     server: str = ""
     resent: Collection[MessageKind] = RESENT
+    leaving: Leaving | None = None
+    pace: Pace = field(default_factory=Pace)
 
     def claim(self, limit: int) -> Sequence[Parcel]:
         """Take up to *limit* letters that are due; none means that nothing is left now."""
@@ -53,7 +61,7 @@ class SqlOutbox:
                 return parcels
 
     def _claim_keys(self, connection: Connection, limit: int) -> list[int]:
-        due = select(message.c.id).where(is_due(self.now()), message.c.claimed_by.is_(None))
+        due = select(message.c.id).where(is_due(self.now()), message.c.claimed_by.is_(None), self._may_leave())
         if self.rollout_id is not None:
             due = due.where(message.c.rollout_id == self.rollout_id)
         if self.users_only:
@@ -64,13 +72,23 @@ class SqlOutbox:
             connection.execute(claimed.values(claimed_by=self.worker, claimed_at=self.now()))
         return keys
 
+    def _may_leave(self) -> ColumnElement[bool]:
+        return true() if self.leaving is None else self.leaving.allowed()
+
+    def take_turn(self, wanted: int) -> Turn:
+        """Count letters as leaving now, as many as the pace allows."""
+        return take_turn(self.database, self.pace, wanted, self.now())
+
     def mark_sending(self, keys: Sequence[int]) -> Collection[int]:
-        """Commit that these are about to be sent; return those that still may be."""
+        """Commit that these are about to be sent; return those that still may be, the others are let go of."""
+        mine = and_(message.c.id.in_(keys), message.c.claimed_by == self.worker, is_waiting())
         with self.database.write() as connection:
-            mine = and_(message.c.id.in_(keys), message.c.claimed_by == self.worker, is_waiting())
-            allowed = list(connection.scalars(select(message.c.id).where(mine).with_for_update()))
+            may = select(message.c.id).where(mine, self._may_leave())
+            allowed = list(connection.scalars(may.with_for_update(of=message)))
             marked = update(message).where(message.c.id.in_(allowed))
             connection.execute(marked.values(state=MessageState.SENDING.value, claimed_at=self.now()))
+            if len(allowed) < len(keys):  # cancelled, paused, or lost to another sender meanwhile
+                _let_go(connection, mine)
         return allowed
 
     def record(self, answers: Sequence[Answer]) -> None:
@@ -83,14 +101,8 @@ class SqlOutbox:
         """Take back claimed letters that were never tried."""
         with self.database.write() as connection:
             mine = and_(message.c.id.in_(keys), message.c.claimed_by == self.worker, is_waiting())
-            connection.execute(update(message).where(mine).values(claimed_by=None, claimed_at=None))
+            _let_go(connection, mine)
 
 
-def is_due(now: datetime) -> ColumnElement[bool]:
-    """Whether a message may leave now: queued, deferred long enough, or uncertain and to be sent again."""
-    return and_(is_waiting(), message.c.next_try_at <= now)
-
-
-def is_waiting() -> ColumnElement[bool]:
-    """Whether a message may be tried at all, now or later."""
-    return message.c.state.in_([MessageState.QUEUED.value, MessageState.DEFERRED.value, MessageState.UNCERTAIN.value])
+def _let_go(connection: Connection, which: ColumnElement[bool]) -> None:
+    connection.execute(update(message).where(which).values(claimed_by=None, claimed_at=None))

@@ -116,7 +116,7 @@ def _next(rollout: Rollout, steps: dict[StepSlug, StepRecord], gate: Gate | None
 
 def _while_waiting(current: StepRecord, title: str) -> str:
     if current.proposal is not None:
-        return f"“{title}” waits for the mail server; upkeep tries again by itself"
+        return f"“{title}” waits until each mail was tried; upkeep sends what may leave (see: recert mail status)"
     return f"“{title}” opens on {in_words(current.opens_on)}; nobody must act before"
 
 

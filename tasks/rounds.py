@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from mail.sender import Delivered
 from models.tables import message
 from tasks.deliver import deliver_mail
-from tasks.outbox import is_waiting
+from tasks.leaving import is_waiting
 from tasks.workbench import Workbench
 
 # What brings a letter further. A letter that was never tried, or is no longer to be sent, comes round again or never.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol, TypeVar
 
@@ -213,11 +213,12 @@ class Stage:
             rollouts.reopen_gate(self.bench, self.opened, step.slug)
 
     def deliver(self, step: Step) -> None:
-        """Try each mail of the step once. Without a mail server the last step sleeps; earlier ones leave it to upkeep."""
+        """Try each mail of the step once. What must wait is left to upkeep; the last step sleeps until it was tried."""
         record = self.record(step.slug)
         if not step.mails or record.state is not StepState.APPROVED or not self._untried():
             return
-        if not self._mail(f"{step.title}: send") and step.slug is StepSlug.NOTIFY_LEARNERS:
+        self._mail(f"{step.title}: send")
+        if step.slug is StepSlug.NOTIFY_LEARNERS and self._untried():
             self._sleep_for_mail(record)
 
     def _sleep_for_mail(self, record: StepRecord) -> NoReturn:
@@ -231,13 +232,10 @@ class Stage:
         with self.bench.database.read() as connection:
             return rollouts.mail_untried(connection, self.opened.rollout_id)
 
-    def _mail(self, name: str) -> bool:
-        """Send as a visible task run; False if the mail server stayed away over all its tries."""
-        try:
+    def _mail(self, name: str) -> None:
+        """Send as a visible task run; a mail server that stayed away over all its tries is left to upkeep."""
+        with suppress(MailUnavailable):
             self.conductor.run(name, self._send)
-        except MailUnavailable:
-            return False
-        return True
 
     def _send(self) -> None:
         worker = f"rollout-{self.opened.rollout_id}-{self.opened.epoch}"

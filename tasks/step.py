@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -63,6 +63,7 @@ class Chunk:
         actor: who is named for it.
         occasion_token: part of the Message-IDs born here; no two occasions share one.
         mail_domain: the fixed right-hand side of those ids.
+        mail_hold: how long the notices born here wait before they may leave.
     """
 
     connection: Connection
@@ -74,6 +75,12 @@ class Chunk:
     actor: str
     occasion_token: str
     mail_domain: str
+    mail_hold: timedelta = timedelta()
+
+    @property
+    def mail_from_at(self) -> datetime:
+        """From when on the notices born here may leave."""
+        return self.at + self.mail_hold
 
     def todo(self, *outcomes: Outcome) -> ColumnElement[bool]:
         """The chunk's items of *outcomes* (any changing one, if none is named) that are not applied yet."""

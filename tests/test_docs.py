@@ -54,8 +54,9 @@ def test_every_step_status_state_and_list_is_explained() -> None:
     steps = {step.slug for step in CHECKLIST}
     assert steps == set(StepSlug)
     assert all(f"`{slug}`" in WORDS[ROOT / "README.md"] for slug in steps)
-    operations = WORDS[ROOT / "docs" / "operations.md"]
-    assert all(f"`{word}`" in operations for word in [*Status, *MessageState])
+    operations, mail = (WORDS[ROOT / "docs" / page] for page in ("operations.md", "mail.md"))
+    assert all(f"`{word}`" in operations for word in Status)
+    assert all(f"`{word}`" in mail for word in MessageState)
     assert all(name.value in operations for name in LISTS)
 
 

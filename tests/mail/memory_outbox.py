@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from mail.answers import Answer
 from mail.connection import Parcel
+from mail.turns import Turn
 
 LETTER = b"From: training@example.org\r\nTo: someone@example.org\r\nSubject: hello\r\n\r\nhello\r\n.dot\r\n"
 
@@ -26,6 +27,7 @@ class MemoryOutbox:
         self.most_marked = 0
         self.claims = 0
         self.calls = 0
+        self.turns: list[Turn] = []
         self._cancelled = set(cancelled)
         self._slowness = slowness
         self._busy = threading.Lock()
@@ -37,6 +39,9 @@ class MemoryOutbox:
             for key in keys:
                 self.state[key] = "claimed"
             return [Parcel(key, self.to[key], LETTER) for key in keys]
+
+    def take_turn(self, wanted: int) -> Turn:
+        return self.turns.pop(0) if self.turns else Turn(wanted)
 
     def mark_sending(self, keys: Sequence[int]) -> Collection[int]:
         with self._alone():

@@ -1,0 +1,64 @@
+"""Pauses: mail that may not leave until somebody says so, all of it or one rollout's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Connection, String, cast, delete, insert, literal, or_, select
+
+from models import audit
+from models.tables import mail_pause, message
+
+ALL = "all"
+OF_ROLLOUT = "rollout:"
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """One pause: *rollout_id* is None where all mail rests; who ordered it, and when."""
+
+    rollout_id: int | None
+    by: str
+    at: datetime
+
+
+def pause(connection: Connection, rollout_id: int | None, *, actor: str, at: datetime) -> bool:
+    """Keep mail from leaving, one rollout's or all; False where it rests already."""
+    scope = _scope(rollout_id)
+    if connection.scalar(select(mail_pause.c.scope).where(mail_pause.c.scope == scope)) is not None:
+        return False
+    connection.execute(insert(mail_pause).values(scope=scope, by=actor, at=at))
+    audit.record(connection, at=at, actor=actor, act="pause-mail", subject=_subject(rollout_id), detail={})
+    return True
+
+
+def resume(connection: Connection, rollout_id: int | None, *, actor: str, at: datetime) -> bool:
+    """End the pause of one rollout's mail, or the one of all mail; False where there is none."""
+    if connection.execute(delete(mail_pause).where(mail_pause.c.scope == _scope(rollout_id))).rowcount == 0:
+        return False
+    audit.record(connection, at=at, actor=actor, act="resume-mail", subject=_subject(rollout_id), detail={})
+    return True
+
+
+def pauses(connection: Connection) -> list[Pause]:
+    """Every pause, the one of all mail first."""
+    rows = connection.execute(select(mail_pause).order_by(mail_pause.c.scope)).all()
+    return [
+        Pause(None if row.scope == ALL else int(row.scope.removeprefix(OF_ROLLOUT)), row.by, row.at) for row in rows
+    ]
+
+
+def is_paused() -> ColumnElement[bool]:
+    """Whether a message rests by a pause, as a condition over ``message``."""
+    own = literal(OF_ROLLOUT) + cast(message.c.rollout_id, String)
+    covers = or_(mail_pause.c.scope == ALL, mail_pause.c.scope == own)
+    return select(literal(1)).where(covers).correlate(message).exists()
+
+
+def _scope(rollout_id: int | None) -> str:
+    return ALL if rollout_id is None else f"{OF_ROLLOUT}{rollout_id}"
+
+
+def _subject(rollout_id: int | None) -> str:
+    return "all mail" if rollout_id is None else f"mail of rollout {rollout_id}"
