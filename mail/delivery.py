@@ -1,7 +1,7 @@
 """The delivery: letters from an outbox to a mail server, each one accounted for.
 
-One writer talks to the outbox, K lanes talk to the server. The writer marks a lane's next letters as *sending* while
-the lane is busy with its present ones, and records answers by the group, so that after a kill at most
+One writer talks to the outbox, K lanes talk to the server. In one transaction the writer records the answers of a group
+and marks a lane's next letters as *sending*, while the lane is busy with its present ones; so after a kill at most
 ``2 * connections * group`` letters are uncertain.
 """
 
@@ -31,11 +31,12 @@ class Outbox(Protocol):
     def take_turn(self, wanted: int) -> Turn:
         """Say how many of *wanted* letters may leave at this moment; they are counted as having left."""
 
-    def mark_sending(self, keys: Sequence[int]) -> Collection[int]:
-        """Commit that these are about to be sent; return those that still may be, the others are not claimed any more."""
+    def exchange(self, answers: Sequence[Answer], keys: Sequence[int]) -> Collection[int]:
+        """Commit at once what became of letters, and that those of *keys* are about to be sent.
 
-    def record(self, answers: Sequence[Answer]) -> None:
-        """Commit what became of these; called once more with the same answers if it raised."""
+        Returns those of *keys* that still may be; the others are not claimed any more. Called once more with the same
+        answers if it raised.
+        """
 
     def give_back(self, keys: Sequence[int]) -> None:
         """Take back claimed letters that were never tried."""
@@ -111,10 +112,9 @@ class Delivery:
         road.bell.set()
         while road.trouble is None and self._resting is None:
             await self._wait_for_bell()
-            await self._record()
-            if road.trouble is not None:
-                return
-            await self._mark()
+            if self._paced:  # choosing the next letters may wait for a handshake
+                await self._record()
+            await self._exchange()
             if self._exhausted and not self._pool and not any(lane.unrecorded for lane in road.lanes):
                 return
 
@@ -132,42 +132,54 @@ class Delivery:
         return min(left, otherwise) if left > 0 else otherwise
 
     async def _record(self) -> None:
-        taken, self._road.answers = self._road.answers, []
-        if not taken:
-            return
+        """Record what is answered, and let no letter go."""
+        await self._exchange(only_record=True)
+
+    async def _exchange(self, *, only_record: bool = False) -> None:
+        """Commit in one transaction what became of letters and which leave next: the next group of each lane."""
+        answered, self._road.answers = self._road.answers, []
+        taken: list[Parcel] = []
+        lanes: list[Lane] = []
         try:
-            await asyncio.to_thread(self._outbox.record, [answer for _, answer in taken])
+            if not only_record and self._road.trouble is None:
+                lanes, taken = await self._choose(Counter(lane for lane, _ in answered))
+            if not answered and not taken:
+                return
+            answers, keys = [answer for _, answer in answered], [parcel.key for parcel in taken]
+            allowed = set(await asyncio.to_thread(self._outbox.exchange, answers, keys))
         except BaseException:
-            self._road.answers = taken + self._road.answers
+            self._road.answers = answered + self._road.answers
+            self._pool.extendleft(reversed(taken))
             raise
-        for lane, answer in taken:
+        self._book(answered)
+        self._hand_over(taken, lanes, allowed)
+
+    async def _choose(self, answered: Counter[Lane]) -> tuple[list[Lane], list[Parcel]]:
+        """Pick letters for each lane that will have no more than its present group, once *answered* is recorded."""
+        if self._turn_at > asyncio.get_running_loop().time():
+            return [], []
+        wanting = [
+            lane for lane in self._road.lanes if lane.working and lane.unrecorded - answered[lane] <= self._ahead
+        ]
+        await self._fill(len(wanting) * self._group)
+        letters = min(len(self._pool), len(wanting) * self._group)
+        if self._paced and letters:
+            wanting = await self._made_ready(wanting[:letters])
+            letters = await self._in_turn(len(wanting))
+        return wanting, [self._pool.popleft() for _ in range(letters)]
+
+    def _book(self, answered: list[tuple[Lane, Answer]]) -> None:
+        for lane, answer in answered:
             lane.unrecorded -= 1
             lane.unwritten -= 1
             self._counts[answer.verdict] += 1
             if answer.verdict == "untried" and answer.key not in self._road.passed:
                 self._exhausted = False
 
-    async def _mark(self) -> None:
-        """Mark the next group of each lane that has no more than its present one."""
-        if self._turn_at > asyncio.get_running_loop().time():
-            return
-        wanting = [lane for lane in self._road.lanes if lane.working and lane.unrecorded <= self._ahead]
-        await self._fill(len(wanting) * self._group)
-        letters = min(len(self._pool), len(wanting) * self._group)
-        if self._paced and letters:
-            wanting = await self._made_ready(wanting[:letters])
-            letters = await self._in_turn(len(wanting))
-        taken = [self._pool.popleft() for _ in range(letters)]
-        if not taken:
-            return
-        try:
-            allowed = set(await asyncio.to_thread(self._outbox.mark_sending, [parcel.key for parcel in taken]))
-        except BaseException:
-            self._pool.extendleft(reversed(taken))
-            raise
+    def _hand_over(self, taken: list[Parcel], lanes: list[Lane], allowed: Collection[int]) -> None:
         for place, parcel in enumerate(taken):
             if parcel.key in allowed:
-                wanting[place // self._group].hand_over(parcel)
+                lanes[place // self._group].hand_over(parcel)
             else:
                 self._counts["skipped"] += 1
                 self._road.passed.add(parcel.key)

@@ -20,7 +20,7 @@ def deliver(
     *,
     sender: str,
     connections: int = 10,
-    group: int = 3,
+    group: int = 5,
     batch: int = 500,
     paced: bool = False,
     timeout: float = TIMEOUT,

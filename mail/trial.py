@@ -44,13 +44,11 @@ class OneLetter:
         """Whoever asks for one letter need not wait."""
         return Turn(wanted)
 
-    def mark_sending(self, keys: Sequence[int]) -> Collection[int]:
-        """Nothing needs to be marked: whoever sends a test letter waits for its answer."""
+    def exchange(self, answers: Sequence[Answer], keys: Sequence[int]) -> Collection[int]:
+        """Remember the answer; whoever sends a test letter waits for it, so nothing needs to be marked."""
+        if answers:
+            self.answer = answers[-1]
         return keys
-
-    def record(self, answers: Sequence[Answer]) -> None:
-        """Remember the answer."""
-        self.answer = answers[-1]
 
     def give_back(self, keys: Sequence[int]) -> None:
         """The letter is not kept."""

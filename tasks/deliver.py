@@ -12,7 +12,7 @@ from tasks.outbox import SqlOutbox
 from tasks.recording import recover
 from tasks.workbench import Workbench
 
-BATCH = 500
+BATCH = 200
 
 
 def deliver_mail(bench: Workbench, worker: str, *, rollout_id: int | None = None) -> Delivered:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import String, and_, case, cast, insert, literal, null, select
+from sqlalchemy import String, case, cast, insert, literal, null, select
 
 from models.outbox import LEARNER_PREFIX, message_id_sql, occasion
 from models.tables import learner, message, message_line, rollout_item
@@ -51,20 +51,21 @@ def queue_notices(chunk: Chunk, kind: MessageKind, state: MessageState, outcomes
 
 
 def _list_courses(chunk: Chunk, kind: MessageKind, outcomes: Sequence[Outcome]) -> None:
-    mail = and_(
-        message.c.learner_id == rollout_item.c.learner_id,
+    # Each mail is found by the whole of its unique key, in a query of its own: joined instead, PostgreSQL compares all
+    # with all as long as it has no statistics of so many new rows.
+    mail = select(message.c.id).where(
         message.c.kind == kind.value,
+        message.c.recipient == literal(LEARNER_PREFIX) + cast(rollout_item.c.learner_id, String),
         message.c.occasion == occasion(chunk.case.rollout_id, kind),
     )
-    there = select(literal(1)).where(
-        message_line.c.message_id == message.c.id, message_line.c.assignment_id == rollout_item.c.assignment_id
-    )
     due_on = case((rollout_item.c.due_after.is_(None), rollout_item.c.due_before), else_=rollout_item.c.due_after)
-    chunk.connection.execute(
-        insert(message_line).from_select(
-            ["message_id", "assignment_id", "due_on"],
-            select(message.c.id, rollout_item.c.assignment_id, due_on)
-            .join_from(rollout_item, message, mail)
-            .where(chunk.todo(*outcomes), ~there.exists()),
-        )
+    listed = (
+        select(mail.scalar_subquery().label("message_id"), rollout_item.c.assignment_id, due_on.label("due_on"))
+        .where(chunk.todo(*outcomes))
+        .subquery()
     )
+    there = select(literal(1)).where(
+        message_line.c.message_id == listed.c.message_id, message_line.c.assignment_id == listed.c.assignment_id
+    )
+    new = select(listed).where(listed.c.message_id.is_not(None), ~there.exists())
+    chunk.connection.execute(insert(message_line).from_select(["message_id", "assignment_id", "due_on"], new))

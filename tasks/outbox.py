@@ -79,23 +79,20 @@ class SqlOutbox:
         """Count letters as leaving now, as many as the pace allows."""
         return take_turn(self.database, self.pace, wanted, self.now())
 
-    def mark_sending(self, keys: Sequence[int]) -> Collection[int]:
-        """Commit that these are about to be sent; return those that still may be, the others are let go of."""
-        mine = and_(message.c.id.in_(keys), message.c.claimed_by == self.worker, is_waiting())
+    def exchange(self, answers: Sequence[Answer], keys: Sequence[int]) -> Collection[int]:
+        """Commit at once what became of letters, and that those of *keys* are about to be sent; return who may be."""
         with self.database.write() as connection:
-            may = select(message.c.id).where(mine, self._may_leave())
-            allowed = list(connection.scalars(may.with_for_update(of=message)))
-            marked = update(message).where(message.c.id.in_(allowed))
-            connection.execute(marked.values(state=MessageState.SENDING.value, claimed_at=self.now()))
-            if len(allowed) < len(keys):  # cancelled, paused, or lost to another sender meanwhile
-                _let_go(connection, mine)
-        return allowed
+            if answers:
+                Scribe(self.worker, self.server, self.resent).record(connection, answers, self.now())
+            return self._mark(connection, keys) if keys else []
 
-    def record(self, answers: Sequence[Answer]) -> None:
-        """Commit what became of these."""
-        scribe = Scribe(self.worker, self.server, self.resent)
-        with self.database.write() as connection:
-            scribe.record(connection, answers, self.now())
+    def _mark(self, connection: Connection, keys: Sequence[int]) -> list[int]:
+        mine = and_(message.c.id.in_(keys), message.c.claimed_by == self.worker, is_waiting())
+        marked = update(message).where(mine, self._may_leave()).returning(message.c.id)
+        allowed = list(connection.scalars(marked.values(state=MessageState.SENDING.value, claimed_at=self.now())))
+        if len(allowed) < len(keys):  # cancelled, paused, or lost to another sender meanwhile
+            _let_go(connection, mine)
+        return allowed
 
     def give_back(self, keys: Sequence[int]) -> None:
         """Take back claimed letters that were never tried."""

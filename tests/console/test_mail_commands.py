@@ -107,8 +107,8 @@ def test_a_notice_is_shown_with_its_history(recert: Callable[..., Any], bench: W
     assert mailed
     box = outbox(bench, server="relay:25", clock=Clock(bench.now()))
     [parcel] = [parcel for parcel in box.claim(9) if parcel.key == 3]
-    box.mark_sending([parcel.key])
-    box.record([Answer(3, "sent", "250 2.0.0 kept", in_data=True)])
+    box.exchange([], [parcel.key])
+    box.exchange([Answer(3, "sent", "250 2.0.0 kept", in_data=True)], [])
     [event] = recert("mail", "show", 3, "--json").json["history"]
     assert (event["number"], event["what"], event["server"], event["reply"]) == (
         1,

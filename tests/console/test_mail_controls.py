@@ -60,7 +60,7 @@ def test_only_an_operator_orders_in_their_name(at_work: Callable[..., Any], benc
 def test_mail_is_called_off_by_number_all_of_it_or_none(recert: Callable[..., Any], bench: Workbench) -> None:
     first, second, third = queue(bench, 3)
     outbox(bench).claim(1)
-    outbox(bench).mark_sending([first])
+    outbox(bench).exchange([], [first])
     ended = recert("mail", "cancel", second, first)
     assert (ended.code, ended.line) == (
         3, f"recert: mail {first} is sending: only unsent mail can be called off; nothing was changed",

@@ -43,20 +43,23 @@ class MemoryOutbox:
     def take_turn(self, wanted: int) -> Turn:
         return self.turns.pop(0) if self.turns else Turn(wanted)
 
-    def mark_sending(self, keys: Sequence[int]) -> Collection[int]:
+    def exchange(self, answers: Sequence[Answer], keys: Sequence[int]) -> Collection[int]:
         with self._alone():
-            assert all(self.state[key] == "claimed" for key in keys)
-            for key in keys:
-                self.state[key] = "cancelled" if key in self._cancelled else "sending"
-            self.most_marked = max(self.most_marked, sum(state == "sending" for state in self.state.values()))
-            return {key for key in keys if key not in self._cancelled}
+            self._record(answers)
+            return self._mark(keys)
 
-    def record(self, answers: Sequence[Answer]) -> None:
-        with self._alone():
-            for answer in answers:
-                assert self.state[answer.key] == "sending", (answer, self.state[answer.key])
-                self.state[answer.key] = "queued" if answer.verdict == "untried" else answer.verdict
-            self.answers += answers
+    def _mark(self, keys: Sequence[int]) -> Collection[int]:
+        assert all(self.state[key] == "claimed" for key in keys)
+        for key in keys:
+            self.state[key] = "cancelled" if key in self._cancelled else "sending"
+        self.most_marked = max(self.most_marked, sum(state == "sending" for state in self.state.values()))
+        return {key for key in keys if key not in self._cancelled}
+
+    def _record(self, answers: Sequence[Answer]) -> None:
+        for answer in answers:
+            assert self.state[answer.key] == "sending", (answer, self.state[answer.key])
+            self.state[answer.key] = "queued" if answer.verdict == "untried" else answer.verdict
+        self.answers += answers
 
     def give_back(self, keys: Sequence[int]) -> None:
         with self._alone():

@@ -203,8 +203,8 @@ def test_what_may_no_longer_be_sent_is_skipped() -> None:
 
 def test_an_outbox_that_is_paused_meanwhile_ends_the_delivery() -> None:
     class Paused(MemoryOutbox):
-        def mark_sending(self, keys: Sequence[int]) -> Collection[int]:
-            super().mark_sending(keys)
+        def _mark(self, keys: Sequence[int]) -> Collection[int]:
+            super()._mark(keys)
             self.state.update(dict.fromkeys(keys, "queued"))
             return []
 
@@ -217,8 +217,9 @@ def test_an_outbox_that_is_paused_meanwhile_ends_the_delivery() -> None:
 
 def test_an_error_of_the_ledger_is_raised_and_leaves_nothing_called_sent() -> None:
     class Broken(MemoryOutbox):
-        def record(self, answers: Sequence[Answer]) -> None:  # noqa: ARG002 - the outbox's shape
-            raise OSError("disk full")
+        def _record(self, answers: Sequence[Answer]) -> None:
+            if answers:
+                raise OSError("disk full")
 
     outbox = Broken(20)
     with FaultServer() as server, pytest.raises(OSError, match="disk full"):

@@ -33,8 +33,8 @@ class Counting(MemoryOutbox):
         self.let_go += (given := min(turn.letters, wanted))
         return turn._replace(letters=given)
 
-    def mark_sending(self, keys: Any) -> Any:
-        marked = super().mark_sending(keys)
+    def _mark(self, keys: Any) -> Any:
+        marked = super()._mark(keys)
         assert sum(state not in {"queued", "claimed"} for state in self.state.values()) <= self.let_go
         return marked
 

@@ -15,7 +15,7 @@ from config.settings import MailServer
 from models.tables import learner, message
 from models.words import MessageKind, StepSlug
 from tasks.deliver import deliver_mail, deliver_requests
-from tasks.outbox import SqlOutbox
+from tasks.recording import Scribe
 from tasks.workbench import Workbench
 from tests.mail.fault_server import Fault, FaultServer
 from tests.processes import free_port
@@ -35,6 +35,8 @@ from tests.world import (
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    from sqlalchemy import Connection
 
 RENOTIFY, RECERTIFY, NOTIFY = StepSlug.RENOTIFY_INCOMPLETE, StepSlug.RECERTIFY_DUE, StepSlug.NOTIFY_LEARNERS
 
@@ -181,12 +183,12 @@ def test_a_sender_that_died_after_the_server_took_the_mail_leaves_it_flagged_and
     rollout = released(bench, 1)
     house = mailing(bench, post.address)
 
-    def die(box: SqlOutbox, answers: Any) -> None:
-        assert answers
-        raise MemoryError(box.worker)
+    def die(scribe: Scribe, connection: Connection, answers: Any, at: datetime) -> None:
+        assert answers, (connection, at)
+        raise MemoryError(scribe.worker)
 
     with monkeypatch.context() as patch:
-        patch.setattr(SqlOutbox, "record", die)
+        patch.setattr(Scribe, "record", die)
         with pytest.raises(MemoryError):
             deliver_mail(house, f"rollout-{rollout}-1", rollout_id=rollout)
     assert states(bench) == {"l1": "sending"}

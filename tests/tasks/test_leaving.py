@@ -38,6 +38,8 @@ from tests.world import (
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+    from sqlalchemy import Connection
+
     from tests.mail.fault_server import FaultServer
 
 RENOTIFY, NOTIFY = StepSlug.RENOTIFY_INCOMPLETE, StepSlug.NOTIFY_LEARNERS
@@ -98,20 +100,20 @@ def test_another_rollouts_pause_keeps_nothing_back(bench: Workbench, post: Fault
 def test_a_pause_takes_effect_in_the_middle_of_a_delivery_within_one_batch(
     bench: Workbench, post: FaultServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two connections with groups of three: nothing beyond what was marked when the word came leaves."""
+    """Two connections with groups of five: nothing beyond what was marked when the word came leaves."""
     released(bench, 40)
-    mark, marked = SqlOutbox.mark_sending, []
+    mark, marked = SqlOutbox._mark, []
 
-    def mark_then_pause(self: SqlOutbox, keys: Sequence[int]) -> Collection[int]:
-        allowed = mark(self, keys)
+    def mark_then_pause(self: SqlOutbox, connection: Connection, keys: Sequence[int]) -> Collection[int]:
+        allowed = mark(self, connection, keys)
         marked.extend(allowed)
         if len(marked) == len(allowed):
-            order_pause(bench)
+            pauses.pause(connection, None, actor=OPERATOR, at=NOON)
         return allowed
 
-    monkeypatch.setattr(SqlOutbox, "mark_sending", mark_then_pause)
+    monkeypatch.setattr(SqlOutbox, "_mark", mark_then_pause)
     done = deliver_mail(mailing(bench, post.address), "tests")
-    assert 0 < done.sent == len(marked) == len(post.kept) <= 6
+    assert 0 < done.sent == len(marked) == len(post.kept) <= 10
     assert sorted(set(learners_mail(bench).values())) == ["queued", "sent"]
     assert count(bench, message, message.c.claimed_by.is_not(None)) == 0
 

@@ -55,10 +55,10 @@ def test_an_answer_about_a_letter_that_was_lost_meanwhile_writes_nothing(bench: 
     mine, lost = queue(bench, 2)
     box = outbox(bench, "one")
     box.claim(9)
-    box.mark_sending([mine, lost])
+    box.exchange([], [mine, lost])
     with writing(bench) as connection:
         connection.execute(update(message).where(message.c.id == lost).values(claimed_by="two"))
-    box.record([Answer(mine, "sent", "250 a", in_data=True), Answer(lost, "sent", "250 b", in_data=True)])
+    box.exchange([Answer(mine, "sent", "250 a", in_data=True), Answer(lost, "sent", "250 b", in_data=True)], [])
     assert (row(bench, mine).state, row(bench, lost).state) == ("sent", "sending")
     assert (told(bench, mine), told(bench, lost)) == ([(1, "sent", None, "250 a", "one")], [])
 
@@ -67,7 +67,7 @@ def test_what_a_dead_sender_left_is_told(bench: Workbench) -> None:
     [key] = queue(bench)
     box = outbox(bench, "dead")
     box.claim(1)
-    box.mark_sending([key])
+    box.exchange([], [key])
     recover(bench.database, NOW + timedelta(minutes=11), worker="next")
     assert told(bench, key) == [(1, "abandoned", None, "the sender ended before the answer was recorded", "next")]
 
@@ -84,7 +84,7 @@ def test_a_kind_is_sent_again_or_parked_as_the_organisation_chose(
     tried(box, Answer(one, "uncertain", "lost", in_data=True))
     assert (row(bench, one).next_try_at is not None) == again
     box.claim(9)
-    box.mark_sending([other])
+    box.exchange([], [other])
     recover(bench.database, NOW + timedelta(minutes=11), resent=resent)
     assert (row(bench, other).state, row(bench, other).next_try_at is not None) == ("uncertain", again)
 
@@ -140,7 +140,7 @@ def test_a_sender_that_claimed_it_in_the_same_moment_does_not_send_it(bench: Wor
     assert [parcel.key for parcel in box.claim(1)] == [key]
     with writing(bench) as connection:
         resolve(connection, [key], Resolution.SENT, actor="ann", at=NOW)
-    assert list(box.mark_sending([key])) == []
+    assert list(box.exchange([], [key])) == []
     assert row(bench, key).state == "sent"
 
 

@@ -81,8 +81,8 @@ def row(bench: Workbench, key: int) -> Any:
 def tried(box: SqlOutbox, answer: Answer) -> None:
     """Claim, mark and answer one letter."""
     assert [parcel.key for parcel in box.claim(1)] == [answer.key]
-    assert list(box.mark_sending([answer.key])) == [answer.key]
-    box.record([answer])
+    assert list(box.exchange([], [answer.key])) == [answer.key]
+    box.exchange([answer], [])
 
 
 def test_letters_are_claimed_in_order_and_not_twice(bench: Workbench) -> None:
@@ -140,7 +140,7 @@ def test_what_was_cancelled_since_it_was_claimed_is_not_marked(bench: Workbench)
     box.claim(9)
     with writing(bench) as connection:
         connection.execute(update(message).where(message.c.id == keys[0]).values(state="cancelled"))
-    assert list(box.mark_sending(keys)) == keys[1:]
+    assert list(box.exchange([], keys)) == keys[1:]
     assert [row(bench, key).state for key in keys] == ["cancelled", "sending"]
 
 
@@ -148,8 +148,8 @@ def test_only_who_claimed_may_mark_record_or_give_back(bench: Workbench) -> None
     [key] = queue(bench)
     outbox(bench, "one").claim(9)
     other = outbox(bench, "two")
-    assert list(other.mark_sending([key])) == []
-    other.record([Answer(key, "sent", "250 fine", in_data=True)])
+    assert list(other.exchange([], [key])) == []
+    other.exchange([Answer(key, "sent", "250 fine", in_data=True)], [])
     other.give_back([key])
     assert (row(bench, key).state, row(bench, key).claimed_by) == ("queued", "one")
 
@@ -245,7 +245,7 @@ def test_what_a_dead_sender_had_marked_is_uncertain_and_what_it_had_claimed_is_f
     marked, claimed, parked = *queue(bench, 2), *queue(bench, kind=MessageKind.DIGEST)
     dead, clock = outbox(bench, "dead"), Clock()
     dead.claim(9)
-    dead.mark_sending([marked, parked])
+    dead.exchange([], [marked, parked])
     clock.move(minutes=10)
     assert recover(bench.database, clock.at) == 0, "it may still be alive"
     clock.move(seconds=1)
@@ -253,7 +253,7 @@ def test_what_a_dead_sender_had_marked_is_uncertain_and_what_it_had_claimed_is_f
     assert [row(bench, key).state for key in (marked, claimed, parked)] == ["uncertain", "queued", "uncertain"]
     assert [row(bench, key).flagged for key in (marked, claimed, parked)] == [True, False, True]
     assert [parcel.key for parcel in outbox(bench, "new", clock).claim(9)] == [marked, claimed]
-    dead.record([Answer(marked, "sent", "250 kept", in_data=True)])
+    dead.exchange([Answer(marked, "sent", "250 kept", in_data=True)], [])
     assert row(bench, marked).state == "uncertain", "an answer that comes too late counts for nobody"
 
 
@@ -262,7 +262,7 @@ def test_an_earlier_process_of_the_same_run_is_dead_for_sure(bench: Workbench) -
     for worker, key in zip(("rollout-1-1", "rollout-11-1", "rollout-1-2"), keys, strict=True):
         box = outbox(bench, worker)
         assert [parcel.key for parcel in box.claim(1)] == [key]
-        box.mark_sending([key])
+        box.exchange([], [key])
     assert recover(bench.database, NOW, rollout_id=1, worker="rollout-1-2") == 1
     assert [row(bench, key).state for key in keys] == ["uncertain", "sending", "sending"]
 
@@ -273,7 +273,7 @@ def test_a_letter_that_kills_its_sender_each_time_is_left_to_a_person(bench: Wor
     for _ in range(MOST_COPIES):
         box = outbox(bench, "dead", clock)
         assert [parcel.key for parcel in box.claim(1)] == [key]
-        box.mark_sending([key])
+        box.exchange([], [key])
         clock.move(minutes=11)
         recover(bench.database, clock.at)
     found = row(bench, key)
