@@ -15,7 +15,7 @@ from mail.sender import Delivered, abilities
 from mail.sender import deliver as hand_over
 from mail.trial import OneLetter, trial_letter
 from models.errors import MailUnavailable, WrongInput
-from tasks.rounds import Later, counted, deliver_due, later, sender_name
+from tasks.rounds import Later, counted, deliver_due, in_numbers, later, sender_name
 from tasks.workbench import Workbench
 
 PATIENCE_SECONDS = 15.0
@@ -46,8 +46,7 @@ def deliver(*, json: bool = False) -> None:
 
 
 def _tell(done: Delivered, left: Later) -> None:
-    numbers = [f"{number:,} {state}" for state, number in counted(done).items() if number]
-    answer(", ".join(numbers) or "nothing was due")
+    answer(in_numbers(done))
     if done.resting:
         say(f"the sending rests: {done.resting}")
     if left.letters and left.first_at:

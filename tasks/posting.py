@@ -16,7 +16,7 @@ from mail.sender import Delivered
 from models.errors import Unreachable
 from tasks import gate
 from tasks.beats import beat
-from tasks.rounds import counted, deliver_due, sender_name
+from tasks.rounds import counted, deliver_due, in_numbers, sender_name
 from tasks.workbench import Workbench, open_workbench
 
 TRY_AGAIN_AFTER = timedelta(seconds=30)
@@ -75,8 +75,7 @@ def _name(done: Delivered) -> str:
 
 def said(done: Delivered) -> str:
     """The counts in one line, and why the sending rests."""
-    numbers = ", ".join(f"{number:,} {name}" for name, number in counted(done).items() if number)
-    return "; ".join(filter(None, [numbers or "nothing was due", done.resting and f"resting: {done.resting}"]))
+    return "; ".join(filter(None, [in_numbers(done), done.resting and f"resting: {done.resting}"]))
 
 
 def publish(done: Delivered) -> None:

@@ -67,6 +67,12 @@ def later(bench: Workbench) -> Later:
     return Later(letters, first_at)
 
 
+def in_numbers(done: Delivered) -> str:
+    """What became of the letters in one line."""
+    numbers = [f"{number:,} {state}" for state, number in counted(done).items() if number]
+    return ", ".join(numbers) or ("nothing was sent" if done.resting else "nothing was due")
+
+
 def counted(done: Delivered) -> dict[str, int]:
     """What became of the letters: state → number, in the order of interest."""
     return {name: getattr(done, name) for name in (*COUNTED, "untried")}
