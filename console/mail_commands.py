@@ -135,6 +135,7 @@ COMMANDS = (
     ("uncertain", "console.mail_accounts:uncertain_", "List the mail that may have arrived or not."),
     ("resolve", "console.mail_accounts:resolve", "Say what became of uncertain mail."),
     ("history", "console.mail_accounts:history_", "Tell what became of each mail, try by try."),
+    ("bounces", "console.mail_bounces:bounces", "Take in delivery reports: what bounced, what is late."),
     ("test", "console.mail_delivery:trial", "Send a test letter, and tell what the server answered."),
 )
 for position, (name, place, purpose) in enumerate(COMMANDS, start=2):
