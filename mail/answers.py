@@ -10,6 +10,8 @@ Stage = Literal["mail", "rcpt", "data", "content"]
 
 LINE_LIMIT = 300
 SERVER_BUSY = 421
+MAILBOX_FULL = 552
+NO_ROOM = 452
 LOGIN_CODES = frozenset({530, 534, 535, 538})
 
 
@@ -26,6 +28,7 @@ class Answer:
         reply: one line; begins with the server's code where there was one.
         in_data: whether the try reached DATA.
         tried: whether the letter was spoken of with the server at all.
+        of_server: whether it was put off for the server's sake or the sender's, and not for its recipient's.
     """
 
     key: int
@@ -33,6 +36,7 @@ class Answer:
     reply: str
     in_data: bool = False
     tried: bool = True
+    of_server: bool = False
 
 
 class ServerTrouble(Exception):
@@ -46,10 +50,11 @@ class ServerTrouble(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A reply's meaning: for the message, and whether the whole delivery stops."""
+    """A reply's meaning: for the message, whether the whole delivery stops, and whether it was about the server."""
 
     verdict: Verdict
     stops: bool = False
+    of_server: bool = False
 
 
 def judge(stage: Stage, code: int) -> Judgement:
@@ -61,18 +66,29 @@ def judge(stage: Stage, code: int) -> Judgement:
 
     Returns:
         The verdict. A refused sender or content (5xx) is ours or the server's fault and would refuse everybody, so it
-        stops the delivery instead of failing one learner after the other; so do 421 and a missing login.
+        stops the delivery instead of failing one learner after the other; so do 421 and a missing login. A letter whose
+        content was refused is put off, so that it is not the first again: a poisoned one must not block all others.
+        A mailbox that is full (552 at RCPT) may be emptied: RFC 5321 4.5.3.1.10 has it treated as 452.
     """
     if code == SERVER_BUSY or code in LOGIN_CODES:
         return Judgement("untried", stops=True)
+    if code == MAILBOX_FULL and stage == "rcpt":
+        return Judgement("deferred")
     family = code // 100
     if family == 4:  # noqa: PLR2004 - SMTP's "try again"
-        return Judgement("deferred")
+        return Judgement("deferred", of_server=stage != "rcpt" or code == NO_ROOM)
     if family == 5:  # noqa: PLR2004 - SMTP's "never"
-        return Judgement("failed") if stage == "rcpt" else Judgement("untried", stops=True)
+        return _never(stage, code)
     if stage == "content":
         return Judgement("sent" if family == 2 else "uncertain")  # noqa: PLR2004 - SMTP's "done"
     return Judgement("untried")
+
+
+def _never(stage: Stage, code: int) -> Judgement:
+    if stage == "rcpt":
+        return Judgement("failed")
+    of_this_letter = stage in {"data", "content"} or code == MAILBOX_FULL  # at MAIL 552 speaks of the letter's size
+    return Judgement("deferred" if of_this_letter else "untried", stops=True, of_server=True)
 
 
 def reply_line(code: int, text: str) -> str:

@@ -216,7 +216,8 @@ class Connection:
     async def _refused(self, parcel: Parcel, stage: Stage, code: int, text: str) -> Answer:
         judgement = judge(stage, code)
         reply = reply_line(code, text)
-        answer = Answer(parcel.key, judgement.verdict, reply, stage in {"data", "content"})
+        in_data = stage in {"data", "content"}
+        answer = Answer(parcel.key, judgement.verdict, reply, in_data, of_server=judgement.of_server)
         if judgement.stops:
             await self.close()
             raise ServerTrouble(f"mail server {self._server.host}:{self._server.port}: {reply}", answer)

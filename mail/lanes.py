@@ -10,6 +10,8 @@ from mail.connection import Carrier, HungUp, Parcel
 
 # A server that hangs up on every letter would make the whole outbox uncertain, one by one.
 LOST_IN_A_ROW = 5
+# One that puts off every letter at MAIL, DATA or after it is in no mood for mail: the others' delays must not grow for it.
+PUT_OFF_IN_A_ROW = 5
 
 
 class Road:
@@ -20,6 +22,7 @@ class Road:
         bell: rung when the writer has something to do.
         passed: letters that this delivery will not take up again.
         trouble: why the delivery stops, or None.
+        put_off: how many letters in a row were put off for the server's sake, over all lanes.
 
     Args:
         carrier: makes one connection, not yet open.
@@ -34,12 +37,19 @@ class Road:
         self.opening = asyncio.Lock()
         self.passed: set[int] = set()
         self.trouble: str | None = None
+        self.put_off = 0
         self.lanes = [Lane(self, carrier()) for _ in range(connections)]
 
     def stop(self, reason: str) -> None:
         """Let each lane end after the letter under way. The first reason counts."""
         self.trouble = self.trouble or reason
         self.send_home()
+
+    def heed(self, answer: Answer) -> None:
+        """Leave a server alone that puts off one letter after the other for its own sake."""
+        self.put_off = self.put_off + 1 if answer.of_server else 0
+        if self.put_off == PUT_OFF_IN_A_ROW:
+            self.stop(f"the mail server put off {self.put_off} letters in a row; the last time: {answer.reply}")
 
     def send_home(self) -> None:
         """Wake every lane that waits for letters: there are no more."""
@@ -90,6 +100,7 @@ class Lane:
                 answer = await self._send(parcel)
                 lost = lost + 1 if answer.verdict in {"untried", "uncertain"} else 0
                 self._put_down(answer)
+                road.heed(answer)
                 if lost == LOST_IN_A_ROW:
                     road.stop(f"the mail server hung up on {lost} letters in a row; the last time: {answer.reply}")
             await self._carrier.close()

@@ -19,7 +19,8 @@ from models.words import MailEvent, MessageKind, MessageState
 
 FIRST_DELAY = timedelta(minutes=1)
 LONGEST_DELAY = timedelta(hours=4)
-GIVE_UP_AFTER = timedelta(days=3)
+# With the delays above: after about three days of trying, however long it had waited before.
+MOST_DEFERRALS = 25
 SEND_AGAIN_AFTER = timedelta(minutes=15)
 # After so many tries of which nobody knows whether they arrived, a person decides.
 MOST_COPIES = 4
@@ -92,7 +93,7 @@ class Scribe:
 
 def _claimed(worker: str, keys: Sequence[int]) -> Any:
     """The letters that are still this worker's, locked: nobody takes them from it before it has written."""
-    columns = ("id", "kind", "created_at", "flagged", "attempts", "deferrals", "events")
+    columns = ("id", "kind", "flagged", "attempts", "deferrals", "events")
     query = select(*(message.c[name] for name in columns))
     return query.where(message.c.id.in_(keys), message.c.claimed_by == worker).with_for_update()
 
@@ -117,7 +118,7 @@ _STATES = (
 
 def _deferred(row: Row[Any], at: datetime) -> dict[str, Any]:
     """Wait longer each time, never in step with others, and not for ever."""
-    if at - row.created_at > GIVE_UP_AFTER:
+    if row.deferrals >= MOST_DEFERRALS:
         return {"b_state": MessageState.FAILED.value, "b_next": None}
     delay = min(FIRST_DELAY * 2**row.deferrals, LONGEST_DELAY) * random.uniform(0.8, 1.2)  # noqa: S311 - jitter
     return {"b_next": at + delay, "b_deferrals": row.deferrals + 1}

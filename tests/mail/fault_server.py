@@ -26,7 +26,8 @@ class Fault:
 
     ``at``: ``banner EHLO STARTTLS AUTH MAIL RCPT DATA content RSET``. ``do``: a reply such as ``450 4.2.0 later``;
     ``drop`` closes the connection; ``silence`` keeps it open without a word; ``keep-drop`` and ``keep-silence`` first
-    keep the mail (at ``content`` only). ``to``: only for this recipient. ``skip`` lets so many pass, then it happens
+    keep the mail (at ``content`` only), and ``keep-late 0.5`` answers well after so many seconds. ``in content`` drops the
+    connection after the letter's first bytes. ``to``: only for this recipient. ``skip`` lets so many pass, then it happens
     ``times`` times.
     """
 
@@ -158,9 +159,9 @@ class FaultServer:
             case "EHLO":
                 await self._answer(visit, "EHLO", self._offers())
             case "STARTTLS":
-                await self._answer(visit, "STARTTLS", "220 go ahead")
                 assert self.certificate is not None
-                await visit.writer.start_tls(self.certificate)
+                if await self._answer(visit, "STARTTLS", "220 go ahead"):
+                    await visit.writer.start_tls(self.certificate)
             case "AUTH":
                 await self._login(visit, argument)
             case "MAIL" | "RCPT" | "DATA" | "RSET":
@@ -198,6 +199,9 @@ class FaultServer:
         await self._answer(visit, "AUTH", "235 2.7.0 welcome" if good else "535 5.7.8 credentials invalid")
 
     async def _take(self, visit: _Visit) -> None:
+        if self._fault("in content", visit.to) is not None:
+            await visit.reader.read(20)
+            raise Ended
         raw = await visit.reader.readuntil(b"\r\n.\r\n")
         data = raw[:-3].replace(b"\r\n..", b"\r\n.")
         fault = self._fault("content", visit.to)
@@ -217,6 +221,9 @@ class FaultServer:
             await asyncio.sleep(self.delay)
         if act == "drop":
             raise Ended
+        if act.startswith("late "):
+            await asyncio.sleep(float(act.removeprefix("late ")))
+            act = "250 2.0.0 kept, at last"
         if act == "silence":
             await visit.reader.read()
             raise Ended

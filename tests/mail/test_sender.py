@@ -41,54 +41,6 @@ def test_an_empty_outbox_opens_no_connection() -> None:
         assert server.connections == 0
 
 
-@pytest.mark.parametrize(
-    ("fault", "verdict", "in_data"),
-    [
-        pytest.param(Fault("RCPT", "450 4.2.0 greylisted", to="odd@example.org"), "deferred", False, id="450 at RCPT"),
-        pytest.param(Fault("RCPT", "550 5.1.1 no such user", to="odd@example.org"), "failed", False, id="550 at RCPT"),
-        pytest.param(Fault("DATA", "452 4.3.1 full", to="odd@example.org"), "deferred", True, id="452 at DATA"),
-        pytest.param(Fault("content", "451 4.3.0 later", to="odd@example.org"), "deferred", True, id="451 after DATA"),
-        pytest.param(Fault("MAIL", "451 4.7.1 slow down", skip=1, times=1), "deferred", False, id="451 at MAIL"),
-    ],
-)
-def test_one_refused_letter_never_stops_the_others(fault: Fault, verdict: str, in_data: bool) -> None:
-    outbox = MemoryOutbox(["a@example.org", "odd@example.org", "c@example.org", "d@example.org"])
-    with FaultServer(fault) as server:
-        delivered = send(outbox, server)
-        assert server.connections == 1
-    assert delivered == Delivered(sent=3, **{verdict: 1})  # type: ignore[arg-type]
-    assert outbox.answer(2) == Answer(2, verdict, fault.do, in_data)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("kept", ["keep-", ""], ids=["it had the mail", "it had not"])
-@pytest.mark.parametrize("act", ["drop", "silence"])
-def test_a_reply_lost_after_the_content_is_uncertain_and_never_failed(act: str, kept: str) -> None:
-    outbox = MemoryOutbox(["a@example.org", "odd@example.org", "c@example.org"])
-    with FaultServer(Fault("content", kept + act, to="odd@example.org")) as server:
-        delivered = send(outbox, server, data_timeout=0.3)
-        assert server.connections == 2
-    assert delivered == Delivered(sent=2, uncertain=1)
-    assert outbox.answer(2).verdict == "uncertain"
-    assert outbox.answer(2).in_data
-
-
-def test_an_unreadable_reply_after_the_content_is_uncertain() -> None:
-    outbox = MemoryOutbox(["a@example.org", "b@example.org"])
-    with FaultServer(Fault("content", "keep-what?", to="a@example.org")) as server:
-        assert send(outbox, server) == Delivered(sent=1, uncertain=1)
-
-
-@pytest.mark.parametrize("at", ["MAIL", "RCPT", "DATA"])
-@pytest.mark.parametrize("act", ["drop", "silence", "what?"])
-def test_a_connection_lost_before_the_content_leaves_the_letter_untried(at: str, act: str) -> None:
-    outbox = MemoryOutbox(["odd@example.org", "b@example.org"])
-    with FaultServer(Fault(at, act, times=1)) as server:
-        delivered = send(outbox, server, timeout=0.3)
-    assert delivered == Delivered(sent=1, untried=1)
-    assert outbox.state == {1: "queued", 2: "sent"}
-    assert len(server.kept) == 1
-
-
 def test_a_connection_that_was_closed_between_two_letters_is_opened_again() -> None:
     outbox = MemoryOutbox(4)
     with FaultServer(Fault("MAIL", "drop", skip=2, times=1)) as server:
@@ -122,8 +74,6 @@ STOPPING = [
     pytest.param(Fault("MAIL", "421 4.7.0 slow", skip=1), "421 4.7.0 slow", 1, False, id="421 at MAIL"),
     pytest.param(Fault("RCPT", "421 4.7.0 slow", skip=1), "421 4.7.0 slow", 1, False, id="421 at RCPT"),
     pytest.param(Fault("RCPT", "530 5.7.0 log in", skip=1), "530 5.7.0 log in", 1, False, id="530 at RCPT"),
-    pytest.param(Fault("DATA", "554 5.5.1 no", skip=1), "554 5.5.1 no", 1, True, id="554 at DATA"),
-    pytest.param(Fault("content", "554 5.7.1 spam", skip=1), "554 5.7.1 spam", 1, True, id="554 after the content"),
     pytest.param(Fault("content", "421 4.3.0 bye", skip=1), "421 4.3.0 bye", 1, True, id="421 after the content"),
 ]
 

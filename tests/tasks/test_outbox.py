@@ -14,7 +14,7 @@ from mail.connection import Parcel
 from models.tables import message
 from models.words import MessageKind, MessageState
 from tasks.outbox import SqlOutbox
-from tasks.recording import GIVE_UP_AFTER, MOST_COPIES, recover
+from tasks.recording import MOST_COPIES, MOST_DEFERRALS, recover
 from tests.world import NOW, rows, writing
 
 if TYPE_CHECKING:
@@ -191,8 +191,15 @@ def test_a_deferred_letter_waits_longer_each_time_and_not_for_ever(bench: Workbe
         planned = min(2**number, 240)
         assert 0.8 * planned <= wait <= 1.2 * planned
     assert len(set(waits[9:])) > 1, "not all at the same moment"
-    assert GIVE_UP_AFTER < clock.at - NOW < GIVE_UP_AFTER + timedelta(hours=5)
+    assert len(waits) == MOST_DEFERRALS
+    assert timedelta(days=2.5) < clock.at - NOW < timedelta(days=3.5)
     assert row(bench, key).next_try_at is None
+
+
+def test_a_letter_that_waited_long_for_its_review_is_not_given_up_at_its_first_deferral(bench: Workbench) -> None:
+    [key] = queue(bench, created_at=NOW - timedelta(days=30))
+    tried(outbox(bench), Answer(key, "deferred", "450 4.2.0 greylisted"))
+    assert row(bench, key).state == "deferred"
 
 
 @pytest.mark.parametrize(
