@@ -101,7 +101,7 @@ def _letter(bench: Workbench, address: str) -> bytes:
 def _handed_over(bench: Workbench, parcel: Parcel) -> Answer:
     """What became of the letter; a server that took back its welcome is an answer, too."""
     outbox = OneLetter(parcel)
-    done = hand_over(outbox, bench.settings.post, sender=bench.settings.mail_from, connections=1)
+    done = hand_over(outbox, bench.settings.post, sender=bench.settings.bounces_to, connections=1)
     return outbox.answer or Answer(parcel.key, "untried", done.trouble or "the mail server gave no answer")
 
 

@@ -37,18 +37,20 @@ _GLOBALS = ("cycler", "debug", "dict", "joiner", "namespace", "range")
 
 @dataclass(frozen=True)
 class Words:
-    """A language's ways with days and numbers."""
+    """A language's ways with days and numbers, and what a calendar says of a day by which ``{title}`` must be done."""
 
     day: str
     weekdays: tuple[str, ...]
     months: tuple[str, ...]
     thousands: str
+    due: str
 
     @classmethod
     def read(cls, folder: Path) -> Words:
         """Read ``calendar.toml`` of a language's folder."""
         said = tomllib.loads((folder / "calendar.toml").read_text(encoding="utf-8"))
-        return cls(said["day"], tuple(said["weekdays"]), tuple(said["months"]), said["thousands"])
+        weekdays, months = tuple(said["weekdays"]), tuple(said["months"])
+        return cls(said["day"], weekdays, months, said["thousands"], said["due"])
 
     def in_words(self, day: date) -> str:
         """Say a day so that nobody can misread it: ``Monday, 18 January 2027``."""

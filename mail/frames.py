@@ -6,6 +6,7 @@ Building an ``EmailMessage`` for each learner costs thirty times what rendering 
 from __future__ import annotations
 
 import base64
+import binascii
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.headerregistry import Address
@@ -13,12 +14,15 @@ from email.message import EmailMessage, MIMEPart
 from email.policy import SMTP
 from email.utils import format_datetime
 from functools import lru_cache
+from struct import Struct
 
+from mail.calendar import CONTENT_TYPE, FILE_NAME
 from mail.headers import one_line
 
 # In base64 no line begins with "--", so no body can hold a boundary and the same letter is always the same bytes.
 OUTER = "=_recert_letter"
 INNER = "=_recert_words"
+LINE = 76
 SLOTS = {
     "to": b"slot-to@slot.invalid",
     "subject": b"slot-subject",
@@ -26,6 +30,7 @@ SLOTS = {
     "message_id": b"<slot-id@slot.invalid>",
     "text": base64.b64encode(b"slot-text\r\n"),
     "html": base64.b64encode(b"slot-html\r\n"),
+    "calendar": base64.b64encode(b"slot-calendar\r\n"),
 }
 
 
@@ -53,12 +58,20 @@ class Frame:
 
 def body(text: str) -> bytes:
     """Encode a body as it stands in a frame: CRLF lines in base64, 76 signs a line."""
-    raw = text.replace("\n", "\r\n").encode("utf-8", "replace")
-    return base64.encodebytes(raw).rstrip().replace(b"\n", b"\r\n")
+    encoded = binascii.b2a_base64(text.replace("\n", "\r\n").encode("utf-8", "replace"), newline=False)
+    return b"\r\n".join(_cut_into_lines(len(encoded)).unpack(encoded))
 
 
-def build_frame(sender: Address, reply_to: str, language: str, *, attached: bool) -> Frame:
-    """Build a multipart/alternative letter, inside multipart/mixed if something is attached, and cut it open."""
+def build_frame(sender: Address, reply_to: str, language: str, *, dated: bool, attached: bool) -> Frame:
+    """Build a multipart/alternative letter, inside multipart/mixed if something goes with it, and cut it open.
+
+    Args:
+        sender: who writes.
+        reply_to: where answers go; empty: to the sender.
+        language: of the words.
+        dated: whether a calendar goes with it. Never as one of the alternatives: some programs would show only that.
+        attached: whether files do.
+    """
     letter = EmailMessage(policy=SMTP)
     letter["From"] = sender
     letter["To"] = SLOTS["to"].decode("ascii")
@@ -72,16 +85,29 @@ def build_frame(sender: Address, reply_to: str, language: str, *, attached: bool
     letter.set_content("slot-text\n", cte="base64")
     letter.add_alternative("slot-html\n", subtype="html", cte="base64")
     letter.set_boundary(INNER)
-    if attached:
+    if dated or attached:
         letter.make_mixed(boundary=OUTER)
+    if dated:
+        letter.attach(_part(Attachment(FILE_NAME, CONTENT_TYPE, b"slot-calendar\r\n")))  # type: ignore[arg-type]  # it takes any part
     # Last, because the lines above carry every earlier Content header down into a part.
     letter["Content-Language"] = language
-    return _cut(letter.as_bytes(), attached=attached)
+    raw = letter.as_bytes()
+    return _cut(raw, [slot for slot in SLOTS if dated or slot != "calendar"], attached=attached)
+
+
+@lru_cache(maxsize=512)
+def _cut_into_lines(length: int) -> Struct:
+    """What cuts so many signs into lines: a third of what the standard library's loop over lines takes."""
+    return Struct(f"{LINE}s" * (length // LINE) + (f"{length % LINE}s" if length % LINE else ""))
 
 
 @lru_cache(maxsize=8)
 def attachment_part(attachment: Attachment) -> bytes:
     """Build one attachment as it stands in a frame; kept, since every approver is sent the same list."""
+    return f"\r\n--{OUTER}\r\n".encode("ascii") + _part(attachment).as_bytes().rstrip(b"\r\n")
+
+
+def _part(attachment: Attachment) -> MIMEPart:
     header = EmailMessage(policy=SMTP)
     header["Content-Type"] = one_line(attachment.content_type)
     declared = header["Content-Type"]
@@ -93,18 +119,17 @@ def attachment_part(attachment: Attachment) -> bytes:
         params=dict(declared.params),
         filename=one_line(attachment.name),
     )
-    return f"\r\n--{OUTER}\r\n".encode("ascii") + part.as_bytes().rstrip(b"\r\n")
+    return part
 
 
-def _cut(raw: bytes, *, attached: bool) -> Frame:
-    pieces, slots, rest = [], [], raw
-    for slot, mark in SLOTS.items():
-        before, rest = rest.split(mark, 1)
+def _cut(raw: bytes, slots: list[str], *, attached: bool) -> Frame:
+    pieces, rest = [], raw
+    for slot in slots:
+        before, rest = rest.split(SLOTS[slot], 1)
         pieces.append(before)
-        slots.append(slot)
     if attached:
         before, rest = rest.rsplit(f"\r\n--{OUTER}--".encode("ascii"), 1)
         pieces.append(before)
-        slots.append("attachments")
+        slots = [*slots, "attachments"]
         rest = f"\r\n--{OUTER}--".encode("ascii") + rest
     return Frame((*pieces, rest), tuple(slots))

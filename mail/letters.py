@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from mail.addresses import read_mailbox, split_sender
+from mail.calendar import DueDates, calendar, organiser
 from mail.facts import cleaned
 from mail.frames import Attachment, Frame, attachment_part, body, build_frame
 from mail.headers import SUBJECT_LIMIT, header_mailbox, header_text, one_line
-from mail.wordings import TEMPLATES, Prepared, Wording, candidates, prepared, shipped
+from mail.wordings import TEMPLATES, Prepared, Wording, WordingInvalid, candidates, prepared, shipped, words
 
 __all__ = ["Attachment", "Letterhead", "Stationery"]
 
@@ -53,11 +54,13 @@ class Stationery:
         name, address = split_sender(letterhead.sender)
         self._letterhead = letterhead
         self._sender = Address(one_line(name or letterhead.organisation), addr_spec=str(address))
+        self._organiser = organiser(self._sender.display_name, str(address))
         self._reply_to = str(split_sender(letterhead.reply_to)[1]) if letterhead.reply_to else ""
         self._own = {(kind, candidates(language)[0]): wording for (kind, language), wording in (own or {}).items()}
         self._templates = templates
         self._chosen: dict[tuple[str, str], tuple[str, Prepared]] = {}
-        self._frames: dict[tuple[str, bool], Frame] = {}
+        self._refused: dict[tuple[str, str], str] = {}
+        self._frames: dict[tuple[str, bool, bool], Frame] = {}
 
     def letter(
         self,
@@ -70,6 +73,7 @@ class Stationery:
         sent_at: datetime,
         context: Mapping[str, Any],
         attachments: Sequence[Attachment] = (),
+        due: DueDates | None = None,
     ) -> bytes:
         r"""Render one letter, ready for DATA: ``\r\n`` lines, exactly one recipient, a text and an HTML part.
 
@@ -82,12 +86,12 @@ class Stationery:
             sent_at: an aware instant, for the Date header.
             context: what ``mail.facts`` declares for the kind; strings lose line breaks and controls.
             attachments: files that go with it.
+            due: what goes into the reader's calendar.
 
         Raises:
             AddressUnusable: *to_address* is not one address.
-            LookupError: there is no such kind.
             ValueError: *message_id*, *sent_at* or a fact is malformed.
-            WordingInvalid: the context lacks something that the wording names, or the wording cannot be used.
+            WordingInvalid: there is no wording for the kind, or it cannot be used, or it names what the context lacks.
         """
         wording, facts = self._opened(kind, language, context)
         values = _head(to_address, to_name, message_id, sent_at) | {
@@ -95,9 +99,9 @@ class Stationery:
             "text": body(_text(wording, facts)),
             "html": body(wording.fill("html", facts)),
         }
-        if attachments:
-            values["attachments"] = b"".join(map(attachment_part, attachments))
-        return self._frame(facts["language"], attached=bool(attachments)).fill(values)
+        beside = self._beside(facts["language"], attachments, due)
+        frame = self._frame(facts["language"], dated="calendar" in beside, attached="attachments" in beside)
+        return frame.fill(values | beside)
 
     def subject(self, kind: str, language: str, context: Mapping[str, Any]) -> str:
         """Render the subject alone, unencoded. Raises as ``letter`` does."""
@@ -113,11 +117,19 @@ class Stationery:
         return wording.fill("html", facts)
 
     def _opened(self, kind: str, language: str, context: Mapping[str, Any]) -> tuple[Prepared, dict[str, Any]]:
-        chosen = self._chosen.get((kind, language))
-        if chosen is None:
-            chosen = self._chosen[kind, language] = self._choose(kind, language)
-        spoken, wording = chosen
+        spoken, wording = self._chosen.get((kind, language)) or self._choose_once(kind, language)
         return wording, cleaned({"organisation": self._letterhead.organisation, **context, "language": spoken})
+
+    def _choose_once(self, kind: str, language: str) -> tuple[str, Prepared]:
+        """Choose, and remember also what cannot be used: to find that out takes as long as a hundred letters."""
+        if (kind, language) in self._refused:
+            raise WordingInvalid(self._refused[kind, language])
+        try:
+            chosen = self._chosen[kind, language] = self._choose(kind, language)
+        except WordingInvalid as invalid:
+            self._refused[kind, language] = str(invalid)
+            raise
+        return chosen
 
     def _choose(self, kind: str, language: str) -> tuple[str, Prepared]:
         """Find the wording in the nearest language that has one: ``de-AT``, then ``de``, then English."""
@@ -125,13 +137,20 @@ class Stationery:
             wording = self._own.get((kind, candidate)) or shipped(kind, candidate, self._templates)
             if wording is not None:
                 return candidate, prepared(wording, candidate, self._templates)
-        raise LookupError(f"there is no wording for mail of kind {kind!r}")
+        raise WordingInvalid(f"there is none for mail of kind {kind!r}")
 
-    def _frame(self, language: str, *, attached: bool) -> Frame:
-        frame = self._frames.get((language, attached))
+    def _beside(self, language: str, attachments: Sequence[Attachment], due: DueDates | None) -> dict[str, bytes]:
+        """What goes with the words, by slot."""
+        beside = {"attachments": b"".join(map(attachment_part, attachments))} if attachments else {}
+        if due:
+            beside["calendar"] = body(calendar(due, words(language, self._templates).due, self._organiser))
+        return beside
+
+    def _frame(self, language: str, *, dated: bool, attached: bool) -> Frame:
+        frame = self._frames.get((language, dated, attached))
         if frame is None:
-            frame = build_frame(self._sender, self._reply_to, language, attached=attached)
-            self._frames[language, attached] = frame
+            frame = build_frame(self._sender, self._reply_to, language, dated=dated, attached=attached)
+            self._frames[language, dated, attached] = frame
         return frame
 
 
@@ -149,8 +168,8 @@ def _head(to_address: str, to_name: str, message_id: str, sent_at: datetime) -> 
 
 
 def _subject(wording: Prepared, facts: Mapping[str, Any]) -> str:
-    words = " ".join(wording.fill("subject", facts).split())
-    return words if len(words) <= SUBJECT_LIMIT else f"{words[: SUBJECT_LIMIT - 1]}…"
+    subject = " ".join(wording.fill("subject", facts).split())
+    return subject if len(subject) <= SUBJECT_LIMIT else f"{subject[: SUBJECT_LIMIT - 1]}…"
 
 
 def _text(wording: Prepared, facts: Mapping[str, Any]) -> str:

@@ -52,6 +52,7 @@ class Choices:
         quiet_hours, working_days: when mail to learners leaves, as text; ``hours`` reads them.
         mail_per_second, mail_per_minute, mail_per_hour: how many letters may leave, all senders together; 0 = any.
         mail_hold_minutes: how long notices to learners wait in the outbox before the first may leave.
+        attach_calendar: whether a learner's mail carries its Due Dates for their calendar.
         resent: the kinds of mail that are sent again when nobody knows whether they arrived; the others are parked.
     """
 
@@ -66,6 +67,7 @@ class Choices:
     mail_per_minute: int = 0
     mail_per_hour: int = 0
     mail_hold_minutes: int = 0
+    attach_calendar: bool = True
     resent: frozenset[MessageKind] = RESENT
 
     @property
@@ -183,6 +185,7 @@ _KNOWN: dict[str, _Known] = {
     "mail_hold_minutes": _Known(
         _number(0, MOST_HOLD_MINUTES), "0", f"0 to {MOST_HOLD_MINUTES}", "minutes before notices to learners may leave"
     ),
+    "attach_calendar": _Known(_switch, "on", "on, off", "learners' mails carry their Due Dates for a calendar"),
     **{UNCERTAIN + kind.value: _policy_of(kind) for kind in MessageKind},
 }
 

@@ -151,7 +151,7 @@ def _consume_approval(connection: Connection, whole: Pass) -> None:
     Raises:
         ReviewMissing: too few of them hold for exactly this list.
     """
-    digest = items_digest(connection, head(whole.rollout, whole.step), whole.proposal_id)
+    digest = items_digest(connection, head(connection, whole.rollout, whole.step), whole.proposal_id)
     holding = reviews.standing_approvals(connection, whole.proposal_id, digest, whole.rollout.requested_by)
     needed = whole.rollout.plan.reviews.approvals_required
     found = reviews.consume(connection, holding, whole.bench.now())

@@ -14,10 +14,11 @@ from models import ledger, lifecycle
 from models.dates import days_between
 from models.digest import items_digest
 from models.ledger import Rollout, StepRecord
-from models.tables import assignment, proposal, rollout_item
-from models.words import CHANGING, Flag, MessageKind, Outcome, StepSlug
+from models.tables import assignment, proposal, rollout, rollout_item, rollout_step
+from models.words import ALIVE, CHANGING, Flag, MessageKind, Outcome, StepSlug, StepState
 from tasks import reach
 from tasks.audience import Case
+from tasks.own_wordings import own_wordings
 from tasks.step import Step, proposed
 from tasks.workbench import Workbench
 
@@ -36,11 +37,24 @@ def case_of(connection: Connection, rollout: Rollout, steps: Mapping[StepSlug, S
     return Case(rollout.id, rollout.plan, today, list(types.values()), changes, earlier)
 
 
-def head(rollout: Rollout, step: Step) -> str:
+def head(connection: Connection, rollout: Rollout, step: Step) -> str:
     """What every digest of this step begins with: rollout, step, plan, and the version of the mail it sends."""
     plan = json.dumps(rollout.plan.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
     letter = LETTER_OF.get(step.slug)
-    return f"{rollout.id}\n{step.slug}\n{plan}\n{template_version(letter.value) if letter else ''}"
+    version = template_version(letter.value, own_wordings(connection)) if letter else ""
+    return f"{rollout.id}\n{step.slug}\n{plan}\n{version}"
+
+
+def unapplied_with(connection: Connection, kind: MessageKind) -> list[int]:
+    """The living rollouts with a list, asked or approved and not yet applied, whose digest holds the words of *kind*."""
+    slugs = [slug.value for slug, letter in LETTER_OF.items() if letter is kind]
+    standing = [StepState.IN_REVIEW.value, StepState.APPROVED.value]
+    found = (
+        select(rollout.c.id)
+        .join_from(rollout, rollout_step, rollout_step.c.rollout_id == rollout.c.id)
+        .where(rollout.c.state.in_(ALIVE), rollout_step.c.slug.in_(slugs), rollout_step.c.state.in_(standing))
+    )
+    return list(connection.scalars(found.distinct().order_by(rollout.c.id)))
 
 
 def write_proposal(
@@ -63,7 +77,7 @@ def write_proposal(
 def fingerprint(connection: Connection, rollout: Rollout, step: Step, proposal_id: int, proposed_on: date) -> str:
     """Fingerprint and count a list as it stands, and note both; return the digest."""
     values = {
-        "digest": items_digest(connection, head(rollout, step), proposal_id),
+        "digest": items_digest(connection, head(connection, rollout, step), proposal_id),
         "counts": counts(connection, proposal_id),
         "facts": facts(connection, proposal_id, step.slug, proposed_on)
         | reach.facts(connection, proposal_id, step.slug),

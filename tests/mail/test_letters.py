@@ -248,7 +248,7 @@ def test_a_missing_fact_is_an_error_and_never_a_gap() -> None:
     [
         pytest.param({"to_address": "a@example.org, b@example.org"}, AddressUnusable, id="two addresses"),
         pytest.param({"to_address": "a@example.org\r\nBcc: b@example.org"}, AddressUnusable, id="injected header"),
-        pytest.param({"kind": "no-such-kind", "context": {}}, LookupError, id="unknown kind"),
+        pytest.param({"kind": "no-such-kind", "context": {}}, WordingInvalid, id="unknown kind"),
     ],
 )
 def test_what_cannot_be_one_letter_is_refused(changes: dict[str, Any], error: type[Exception]) -> None:

@@ -162,7 +162,7 @@ def test_a_new_language_is_one_folder(tmp_path: Path) -> None:
     folder = tmp_path / "de"
     folder.mkdir()
     (folder / "calendar.toml").write_text(
-        'day = "{weekday}, {day}. {month} {year}"\nthousands = "."\n'
+        'day = "{weekday}, {day}. {month} {year}"\nthousands = "."\ndue = "{title} fällig"\n'
         f"weekdays = {['Montag', 'Dienstag', 'Mittwoch', 'Donnerstag', 'Freitag', 'Samstag', 'Sonntag']}\n"
         f"months = {[*'123456789', 'Oktober', 'November', 'Dezember']}\n",
         encoding="utf-8",

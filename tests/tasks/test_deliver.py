@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from datetime import timedelta
+from datetime import date, timedelta
 from email import message_from_bytes, policy
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from icalendar import Calendar
 from sqlalchemy import select, update
 
 from config.settings import MailServer
+from models.choices import set_choice
 from models.tables import learner, message
-from models.words import MessageKind, StepSlug
+from models.words import MessageKind, RolloutState, StepSlug
 from tasks.deliver import deliver_mail, deliver_requests
 from tasks.recording import Scribe
+from tasks.rollouts import end_rollout
 from tasks.workbench import Workbench
 from tests.mail.fault_server import Fault, FaultServer
 from tests.processes import free_port
@@ -24,10 +27,12 @@ from tests.world import (
     NOW,
     Held,
     a_learner,
+    approve_all,
     carry_out,
     mailing,
     mails,
     propose,
+    put_into_effect,
     rows,
     started,
     writing,
@@ -231,3 +236,67 @@ def test_a_door_sends_requests_alone_and_recovers_nothing(bench: Workbench, post
         ("review-request", APPROVER, "sent"),
         ("review-request", "bo@example.org", "sent"),
     ]
+
+
+def test_bounces_go_where_the_settings_say_and_answers_to_people(bench: Workbench, post: FaultServer) -> None:
+    house = mailing(bench, post.address, mail_bounces_to="bounces@example.org", mail_reply_to="Desk <desk@example.org>")
+    with writing(bench) as connection:
+        a_learner(connection, 1, Held(open_due="2026-10-31"))
+    rollout = started(bench)
+    propose(bench, rollout, RENOTIFY)
+    assert deliver_requests(house, "door", rollout).sent == 2
+    approve_all(bench, rollout)
+    put_into_effect(bench, rollout, RENOTIFY)
+    assert deliver_mail(house, "tests").sent == 1
+    assert {kept.sender for kept in post.kept} == {"bounces@example.org"}
+    letters = [message_from_bytes(kept.data, policy=policy.default) for kept in post.kept]
+    assert [letter["Reply-To"] for letter in letters] == ["desk@example.org"] * len(letters)
+    assert "please write to desk@example.org" in letters[-1].get_body(("plain",)).get_content()
+
+
+def calendar_of(post: FaultServer, name: str) -> list[Any]:
+    [data] = [kept.data for kept in post.kept if kept.to == f"{name}@example.com"][-1:]
+    for part in message_from_bytes(data, policy=policy.default).walk():
+        if part.get_content_type() == "text/calendar":
+            return list(Calendar.from_ical(part.get_payload(decode=True)).walk("VEVENT"))
+    return []
+
+
+def test_a_later_mail_moves_the_entry_in_the_calendar(bench: Workbench, post: FaultServer) -> None:
+    house = mailing(bench, post.address)
+    with writing(bench) as connection:
+        a_learner(connection, 1, Held(open_due="2026-10-31"), Held("privacy", course="P-1", open_due="2026-11-01"))
+        a_learner(connection, 2, Held(open_due="2026-10-31"))
+    carry_out(bench, (first := started(bench)), RENOTIFY)
+    deliver_mail(house, "tests")
+    before, other = calendar_of(post, "l1"), calendar_of(post, "l2")
+    end_rollout(bench, first, RolloutState.CANCELLED, "tests")
+    carry_out(bench, started(bench, incomplete={"new_due_on": date(2027, 1, 8)}), RENOTIFY)
+    deliver_mail(house, "tests")
+    after = calendar_of(post, "l1")
+    assert len({each["UID"] for each in [*before, *other]}) == 3
+    assert [each["UID"] for each in before] == [each["UID"] for each in after]
+    assert {each["DTSTART"].dt for each in before} == {date(2026, 12, 18)}
+    assert {each["DTSTART"].dt for each in after} == {date(2027, 1, 8)}
+    assert all(late["SEQUENCE"] > early["SEQUENCE"] for early, late in zip(before, after, strict=True))
+    assert not any(word in each["UID"] for each in before for word in ("l1", "E1", "First"))
+
+
+def test_every_copy_of_one_mail_carries_the_same_calendar(bench: Workbench) -> None:
+    released(bench, 1)
+    with FaultServer(Fault("content", "keep-drop", times=1)) as server:
+        house = mailing(bench, server.address)
+        deliver_mail(house, "tests")
+        first = [each.to_ical() for each in calendar_of(server, "l1")]
+        deliver_mail(later(house), "tests")
+        assert len(server.kept) == 2
+        assert [each.to_ical() for each in calendar_of(server, "l1")] == first != []
+
+
+def test_an_organisation_may_leave_calendars_away(bench: Workbench, post: FaultServer) -> None:
+    released(bench, 1)
+    with writing(bench) as connection:
+        set_choice(connection, "attach_calendar", "off", actor="tests", at=NOW)
+    deliver_mail(mailing(bench, post.address), "tests")
+    assert post.kept
+    assert calendar_of(post, "l1") == []
