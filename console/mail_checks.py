@@ -87,6 +87,24 @@ def of_the_outbox(bench: Workbench) -> Iterator[Finding]:
     waiting = [*_resting(rests), *_waiting(found)]
     yield from waiting or [Finding("outbox", Level.OK, "nothing in it needs a look")]
     yield from _addresses(bench)
+    yield from _wordings(bench)
+
+
+def _wordings(bench: Workbench) -> Iterator[Finding]:
+    """Own wordings that cannot be used, and the mail that could not be written for it."""
+    from tasks import own_wordings  # noqa: PLC0415 - the mail room takes a while to load
+
+    with bench.database.read() as connection:
+        faulty = own_wordings.faulty(connection)
+        unwritten = own_wordings.unwritten(connection)
+    for each, why in faulty:
+        says = f"the own wording of {each.kind} ({each.language}) cannot be used: {why}"
+        mend = f"recert mail wording set, or back to Recert's: recert mail wording reset {each.kind} --language {each.language}"
+        yield Finding("wording", Level.WRONG, says, mend)
+    if unwritten:
+        says = f"{_letters(unwritten)} unwritten: the wording could not be used for them"
+        mend = "mend the wording (recert mail wording set), and they are sent by themselves"
+        yield Finding("unwritten", Level.WARNING, says, mend)
 
 
 def _resting(rests: Sequence[Rest]) -> Iterator[Finding]:

@@ -136,6 +136,8 @@ COMMANDS = (
     ("resolve", "console.mail_accounts:resolve", "Say what became of uncertain mail."),
     ("history", "console.mail_accounts:history_", "Tell what became of each mail, try by try."),
     ("bounces", "console.mail_bounces:bounces", "Take in delivery reports: what bounced, what is late."),
+    ("preview", "console.preview_commands:preview", "Show a mail as its reader would read it; nothing is sent."),
+    ("wording", "console.wording_commands:app", "See and choose what each kind of mail says."),
     ("test", "console.mail_delivery:trial", "Send a test letter, and tell what the server answered."),
 )
 for position, (name, place, purpose) in enumerate(COMMANDS, start=2):

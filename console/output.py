@@ -136,4 +136,8 @@ def _plain(value: Any) -> str:
 
 
 def _visible(character: str) -> str:
-    return character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+    return (
+        character
+        if character.isprintable() or character == "\u00a0"
+        else character.encode("unicode_escape").decode("ascii")
+    )

@@ -46,6 +46,8 @@ class Variable:
         return self.path.partition(".")[2]
 
 
+EXAMPLE_CODE = "7KQF-M2TD-9XWP-4RHC"
+
 EVERYWHERE = (
     Variable("organisation", Sort.TEXT, "the organisation's name", "Acme, Inc."),
     Variable("language", Sort.TEXT, "the language of the wording, for the HTML part's `lang`", "en"),
@@ -77,7 +79,7 @@ _ANSWERING = (
         "commands[]",
         Sort.TEXT,
         "lines to paste into a terminal",
-        "recert rollout approve 7 --as grace@example.org --code 7KQF-M2TD-9XWP-4RHC",
+        f"recert rollout approve 7 --as grace@example.org --code {EXAMPLE_CODE}",
         may_be_empty=True,
     ),
     Variable(
@@ -88,7 +90,7 @@ _ANSWERING = (
         may_be_empty=True,
     ),
 )
-_CODE = Variable("code", Sort.TEXT, "the reader's one-time code", "7KQF-M2TD-9XWP-4RHC")
+_CODE = Variable("code", Sort.TEXT, "the reader's one-time code", EXAMPLE_CODE)
 _PERSON = Variable("person.name", Sort.TEXT, "the reader's name", "Olive")
 _REVIEW = (
     Variable("approver.name", Sort.TEXT, "the reader's name", "Grace"),

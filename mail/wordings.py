@@ -6,6 +6,7 @@ and ``<kind>.mjml``. A new language is one more folder. ``mail.facts`` says what
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from mail.wording_rules import LOOP, Refused, read
 TEMPLATES = Path(__file__).parent / "templates"
 FALLBACK = "en"
 LAYOUT = "layout"
+CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 # Signs that the source of each part may have.
 LONGEST = {"subject": 2_000, "text": 20_000, "html": 60_000}
 
@@ -48,7 +50,7 @@ class Prepared:
     def __init__(self, wording: Wording, words: Words, parts: Mapping[str, str]) -> None:
         for part, source in vars(wording).items():
             with _speaking_of(part):
-                read(_sized(source, LONGEST[part]))
+                read(_plain(source, LONGEST[part]))
         with _speaking_of("html"):
             html = compile_markup(wording.html, parts)
         self._engine = Engine({**vars(wording), "html": html}, words)
@@ -163,9 +165,13 @@ def _layout(templates: Path) -> dict[str, str]:
     return {f"{LAYOUT}/{path.name}": path.read_text(encoding="utf-8") for path in (folder / LAYOUT).glob("*.mjml")}
 
 
-def _sized(source: str, most: int) -> str:
+def _plain(source: str, most: int) -> str:
     if len(source) > most:
         raise Refused(None, f"it has {len(source):,} signs, and at most {most:,} are taken; shorten it")
+    control = CONTROLS.search(source)
+    if control:
+        line = source.count("\n", 0, control.start()) + 1
+        raise Refused(line, f"the control character {control[0]!r} has no place in a letter; take it out")
     return source
 
 

@@ -42,13 +42,17 @@ class Line:
 
 
 class Letters:
-    """Renders the outbox's messages under the organisation's letterhead."""
+    """Renders the outbox's messages under the organisation's letterhead.
+
+    Attributes:
+        contact: the address that learners may write to; empty where they answer the mail.
+    """
 
     def __init__(self, bench: Workbench) -> None:
         self._bench = bench
         settings = bench.settings
         self._letterhead = Letterhead(settings.mail_from, settings.organisation, settings.mail_reply_to)
-        self._contact = str(split_sender(settings.mail_reply_to)[1]) if settings.mail_reply_to else ""
+        self.contact = str(split_sender(settings.mail_reply_to)[1]) if settings.mail_reply_to else ""
         self._stationery = Stationery(self._letterhead)
         self._version = 0
         self._chosen = choices.Choices()
@@ -126,7 +130,7 @@ class Letters:
     def facts(self, person: Row[Any], lines: Sequence[Line]) -> dict[str, Any]:
         """What a mail to a learner, *person*, may speak of."""
         names = {"first_name": person.first_name, "last_name": person.last_name}
-        return {"learner": names, "courses": [line.fact() for line in lines], "contact": self._contact}
+        return {"learner": names, "courses": [line.fact() for line in lines], "contact": self.contact}
 
     def text(self, connection: Connection, key: int) -> tuple[str, str]:
         """Return (subject, plain text) of a message as its reader sees it, codes masked. Raises as ``content`` does."""

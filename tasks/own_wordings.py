@@ -129,10 +129,13 @@ def faulty(connection: Connection) -> list[tuple[Stored, str]]:
     return found
 
 
-def failed_for_wording(kind: str | None = None) -> ColumnElement[bool]:
-    """Whether a mail (of this kind) failed because its wording could not be used."""
-    failed = (message.c.state == MessageState.FAILED.value) & message.c.last_reply.startswith(FAULT)
-    return failed if kind is None else failed & (message.c.kind == kind)
+def unwritten(connection: Connection) -> int:
+    """How many mails failed because their wording could not be used for them."""
+    return connection.scalar(select(func.count()).where(_failed_for_wording())) or 0
+
+
+def _failed_for_wording() -> ColumnElement[bool]:
+    return (message.c.state == MessageState.FAILED.value) & message.c.last_reply.startswith(FAULT)
 
 
 def _choose(
@@ -158,7 +161,7 @@ def _choose(
 
 def _queue_again(connection: Connection, kind: str, actor: str, at: datetime) -> int:
     """Let the mails of *kind* that failed for their wording be tried once more; return how many."""
-    which = failed_for_wording(kind)
+    which = _failed_for_wording() & (message.c.kind == kind)
     readers = select(message.c.learner_id).where(message.c.kind == kind, message.c.learner_id.is_not(None))
     readdress(connection, readers, which=which)
     queued = change(
