@@ -74,22 +74,21 @@ _STEP = (
     Variable("step.slug", Sort.TEXT, "the step's fixed name", "renotify-incomplete"),
     Variable("step.title", Sort.TEXT, "what the step does", "Notify again who has not completed"),
 )
-_ANSWERING = (
-    Variable(
-        "commands[]",
-        Sort.TEXT,
-        "lines to paste into a terminal",
-        f"recert rollout approve 7 --as grace@example.org --code {EXAMPLE_CODE}",
-        may_be_empty=True,
-    ),
-    Variable(
-        "links[]",
-        Sort.PAIR,
-        "(words, web address) of the places to look at it",
-        ("Run page", "http://127.0.0.1:4200/runs/flow-run/1"),
-        may_be_empty=True,
-    ),
-)
+
+
+def _answering(command: str) -> tuple[Variable, ...]:
+    return (
+        Variable("commands[]", Sort.TEXT, "lines to paste into a terminal", command, may_be_empty=True),
+        Variable(
+            "links[]",
+            Sort.PAIR,
+            "(words, web address) of the places to look at it",
+            ("Run page", "http://127.0.0.1:4200/runs/flow-run/1"),
+            may_be_empty=True,
+        ),
+    )
+
+
 _CODE = Variable("code", Sort.TEXT, "the reader's one-time code", EXAMPLE_CODE)
 _PERSON = Variable("person.name", Sort.TEXT, "the reader's name", "Olive")
 _REVIEW = (
@@ -115,7 +114,7 @@ _REVIEW = (
     Variable("last_day", Sort.DAY, "the last day to answer", date(2026, 11, 30)),
     _CODE,
     Variable("digest", Sort.TEXT, "the fingerprint of the list", "ab" * 32),
-    *_ANSWERING,
+    *_answering(f"recert rollout approve 7 --as grace@example.org --code {EXAMPLE_CODE}"),
     Variable("attached", Sort.YES_OR_NO, "whether the exact list goes with the mail", example=True, may_be_empty=True),
     Variable(
         "caught",
@@ -130,8 +129,14 @@ KINDS: Mapping[str, tuple[Variable, ...]] = {
     "renotification": (*TO_LEARNERS, *EVERYWHERE),
     "recertification": (*TO_LEARNERS, *EVERYWHERE),
     "review-request": (*_REVIEW, *EVERYWHERE),
-    "start-confirmation": (_PERSON, *_ROLLOUT, _CODE, *_ANSWERING, *EVERYWHERE),
-    "gate-expired": (_PERSON, *_ROLLOUT, *_STEP, *_ANSWERING, *EVERYWHERE),
+    "start-confirmation": (_PERSON, *_ROLLOUT, _CODE, *_answering("recert rollout show 7"), *EVERYWHERE),
+    "gate-expired": (
+        _PERSON,
+        *_ROLLOUT,
+        *_STEP,
+        *_answering("recert rollout resume 7 --as olive@example.org"),
+        *EVERYWHERE,
+    ),
 }
 # Lines that stand in the text part in every language and wording, for those who read mail by program.
 FIXED_LINES: Mapping[str, tuple[tuple[str, str], ...]] = {

@@ -183,6 +183,18 @@ def test_only_a_web_address_becomes_a_button(link: str) -> None:
     assert "href" not in html
 
 
+@pytest.mark.parametrize("language", ["en", "es"])
+@pytest.mark.parametrize("kind", ["renotification", "recertification"])
+def test_where_a_course_without_a_link_is_taken_is_said_once(kind: str, language: str) -> None:
+    link, none = "https://lms.example.org", ""
+    usual = {"en": "usually take your training", "es": "realiza habitualmente su formación"}[language]
+    for links, times in (([link], 0), ([none], 1), ([link, link], 0), ([none, none], 1), ([link, none], 1)):
+        courses = [{"title": "T", "due_on": date(2026, 12, 18), "link": each} for each in links]
+        letter = parse(write(kind, language=language, context={**LEARNER_MAIL, "courses": courses}))
+        for subtype in ("plain", "html"):
+            assert " ".join(content(letter, subtype).split()).count(usual) == times
+
+
 def test_names_are_escaped_in_html_only() -> None:
     letter = parse(write(context={**LEARNER_MAIL, "learner": {"first_name": "<b>&", "last_name": ""}}))
     assert "Hello <b>&," in content(letter, "plain")
