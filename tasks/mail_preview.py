@@ -112,8 +112,9 @@ def _letter(
 
 
 def _sample(kind: str, letters: Letters) -> _Reader:
-    """The declared samples, three of each list; a code is masked, so that nobody takes it for a real one."""
-    [facts] = islice(samples(kind), 1, 2)
+    """The declared samples, for learners three courses; a code is masked, so that nobody takes it for a real one."""
+    one, three = islice(samples(kind), 2)
+    facts = three if kind in LEARNERS_KINDS else one
     hidden = {name: _masked(value) for name, value in facts.items() if name != "organisation"}
     if "contact" in hidden:
         hidden["contact"] = letters.contact
