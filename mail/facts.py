@@ -174,14 +174,14 @@ def _plain(value: Any) -> Any:
     match value:
         case str():
             return one_line(value)
+        case dict() | Mapping():  # the second test alone would cost more than all the others
+            return {name: _plain(inner) for name, inner in value.items()}
+        case list() | tuple():
+            return tuple([_plain(inner) for inner in value])
         case bool() | int():
             return value
         case date():
             return value.isoformat()
-        case Mapping():
-            return {name: _plain(inner) for name, inner in value.items()}
-        case list() | tuple():
-            return tuple(_plain(inner) for inner in value)
     raise ValueError(f"{type(value).__name__} is no fact for a letter")
 
 

@@ -23,6 +23,7 @@ from tasks.workbench import Workbench
 
 LEARNERS_KINDS = [kind for kind, variables in KINDS.items() if set(TO_LEARNERS) <= set(variables)]
 NOBODY = "nobody@example.org"
+NO_ADDRESS = "the learner has no e-mail address"
 
 
 class NothingToShow(Refused):
@@ -140,9 +141,11 @@ def _learner(connection: Connection, bench: Workbench, letters: Letters, kind: s
         supposed = f"no course is open: shown are those last assigned, as if due on {due_on}"
     if not lines:
         raise NothingToShow
+    if not person.email:
+        supposed = f"{supposed}; {NO_ADDRESS}" if supposed else NO_ADDRESS
     name = f"{person.first_name} {person.last_name}".strip()
-    to = person.email or NOBODY
-    return _Reader(to, name, person.language or "en", letters.facts(person, lines), lines, supposed)
+    language = person.language or "en"
+    return _Reader(person.email or NOBODY, name, language, letters.facts(person, lines), lines, supposed)
 
 
 def _find(connection: Connection, who: str) -> Row[Any]:

@@ -13,7 +13,7 @@ from sqlalchemy import insert, update
 from mail.facts import KINDS
 from mail.wordings import languages, shipped
 from models.codes import MASKED
-from models.tables import audit, learner, mail_template, message
+from models.tables import assignment, audit, learner, mail_template, message
 from tests import world
 from tests.console.test_mail_commands import CODE
 from tests.tasks.test_own_wordings import BROKEN, smuggle
@@ -172,11 +172,18 @@ def test_a_preview_speaks_the_learners_language_and_the_organisations_words(
 def test_a_learner_without_an_open_course_is_shown_those_last_assigned(
     recert: Callable[..., Any], bench: Workbench
 ) -> None:
-    assert bench
+    with bench.database.write() as connection:  # an imported history keeps the day by which something was due
+        done = assignment.c.completed_on.is_not(None)
+        connection.execute(update(assignment).where(done).values(due_on=world.TODAY))
     shown = recert("mail", "preview", "recertification", "--learner", "E1")
     assert shown.line == "no course is open: shown are those last assigned, as if due on 2026-12-23"
     assert "Time to renew 2 courses, due Wednesday, 23 December 2026" in shown.out
     assert "supposed" not in shown.out
+
+
+def test_a_learner_without_an_address_has_a_preview_that_says_so(recert: Callable[..., Any], bench: Workbench) -> None:
+    assert bench
+    assert recert("mail", "preview", KIND, "--learner", "E4").line.endswith("; the learner has no e-mail address")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -216,3 +223,13 @@ def test_a_preview_in_a_wording_that_cannot_be_used_says_so(recert: Callable[...
     ended = recert("mail", "preview", KIND, "--learner", "E2")
     assert ended.code == 2
     assert "the wording cannot be used: text" in ended.line
+
+
+def test_a_mail_in_a_wording_that_cannot_be_used_is_shown_without_its_words(
+    recert: Callable[..., Any], bench: Workbench, at_gate: int
+) -> None:
+    assert at_gate
+    smuggle(bench, BROKEN["an object"], kind="review-request")
+    ended = recert("mail", "show", 1, "--json")
+    assert (ended.code, ended.json["text"]) == (0, None)
+    assert "mail 1 cannot be shown: the wording cannot be used: text" in ended.err

@@ -14,7 +14,7 @@ from mail.facts import FIXED_LINES, KINDS, cleaned, samples, table
 from mail.letters import Letterhead, Stationery
 from mail.markup import compile_markup
 from mail.template_versions import template_version
-from mail.wordings import TEMPLATES, Wording, check, languages, shipped, words
+from mail.wordings import TEMPLATES, Wording, WordingInvalid, check, languages, prepared, shipped, words
 
 pytestmark = pytest.mark.disable_socket
 
@@ -224,3 +224,16 @@ def test_days_and_numbers_are_said_by_the_language() -> None:
     assert words("es-MX") == words("es")
     with pytest.raises(LookupError, match="there are en, es"):
         words("fr")
+
+
+def test_a_wording_that_cannot_be_used_is_read_once_and_not_for_each_letter(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[Wording] = []
+    monkeypatch.setattr(
+        "mail.letters.prepared", lambda wording, *more: tried.append(wording) or prepared(wording, *more)
+    )
+    broken = Wording("s", "t", "<html>")
+    stationery = Stationery(LETTERHEAD, {("renotification", "en"): broken})
+    for _ in range(3):
+        with pytest.raises(WordingInvalid, match=r"^html, line 1"):
+            stationery.text("renotification", "en", next(samples("renotification")))
+    assert tried == [broken]

@@ -189,8 +189,12 @@ def test_a_wording_chosen_during_a_delivery_is_taken_up_by_the_next_batch(bench:
     choose(bench, Wording("A new subject", OURS.text, HTML))
     with writing(bench) as connection:
         [after] = letters.render(connection, [two])
-    assert b"Subject: A new subject" not in before.data
+    choose(bench, Wording("A newer subject", OURS.text, HTML))
+    with writing(bench) as connection:
+        [last] = letters.render(connection, [two])
+    assert b"Subject: A new" not in before.data
     assert b"Subject: A new subject" in after.data
+    assert b"Subject: A newer subject" in last.data
 
 
 def test_words_that_change_between_review_and_apply_are_reviewed_again(bench: Workbench) -> None:

@@ -178,7 +178,7 @@ def test_what_was_approved_is_what_is_assigned_less_who_moved_on_and_running_aga
     record = step_record(bench, rollout, RECERTIFY)
     assert record.proposal is not None
     with bench.database.read() as connection:
-        seen = head(ledger.load(connection, rollout), STEPS[RECERTIFY])
+        seen = head(connection, ledger.load(connection, rollout), STEPS[RECERTIFY])
         assert items_digest(connection, seen, record.proposal.id) == verdict.digest, "approved is this very list"
     approved = {key for key, line in lines(bench, rollout, RECERTIFY).items() if line.outcome == "recertify"}
     assert {key[0] for key in approved} == set(on_list) - set(out)
