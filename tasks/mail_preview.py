@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from itertools import islice
 from typing import Any
@@ -17,13 +17,15 @@ from models.choices import Choices
 from models.codes import MASKED
 from models.errors import Refused, WrongInput
 from models.tables import assignment, certification, course, learner
+from models.words import MessageKind
 from tasks.letters import Letters, Line
 from tasks.own_wordings import usable
 from tasks.workbench import Workbench
 
 LEARNERS_KINDS = [kind for kind, variables in KINDS.items() if set(TO_LEARNERS) <= set(variables)]
 NOBODY = "nobody@example.org"
-NO_ADDRESS = "the learner has no e-mail address"
+# These are sent with a Due Date that lies ahead.
+GIVING_A_DAY = frozenset({MessageKind.RENOTIFICATION, MessageKind.RECERTIFICATION})
 
 
 class NothingToShow(Refused):
@@ -133,19 +135,29 @@ def _learner(connection: Connection, bench: Workbench, letters: Letters, kind: s
     if kind not in LEARNERS_KINDS:
         raise WrongInput(f"{kind} is no mail for learners; leave --learner out to see it with sample facts")
     person = _find(connection, who)
-    chosen = choices.read(connection)
-    lines, supposed = _open(connection, person.id, chosen), ""
-    if not lines:
-        due_on = bench.today() + timedelta(days=chosen.default_due_days)
-        lines = _newest(connection, person.id, chosen, due_on)
-        supposed = f"no course is open: shown are those last assigned, as if due on {due_on}"
-    if not lines:
-        raise NothingToShow
+    lines, supposed = _listed(connection, person.id, kind, bench.today())
     if not person.email:
-        supposed = f"{supposed}; {NO_ADDRESS}" if supposed else NO_ADDRESS
+        supposed.append("the learner has no e-mail address")
     name = f"{person.first_name} {person.last_name}".strip()
-    language = person.language or "en"
-    return _Reader(person.email or NOBODY, name, language, letters.facts(person, lines), lines, supposed)
+    facts = letters.facts(person, lines)
+    return _Reader(person.email or NOBODY, name, person.language or "en", facts, lines, "; ".join(supposed))
+
+
+def _listed(connection: Connection, learner_id: int, kind: str, today: date) -> tuple[list[Line], list[str]]:
+    """What the mail lists, and what of it is supposed."""
+    chosen = choices.read(connection)
+    later = today + timedelta(days=chosen.default_due_days)
+    lines = _open(connection, learner_id, chosen)
+    if not lines:
+        newest = _newest(connection, learner_id, chosen, later)
+        if not newest:
+            raise NothingToShow
+        return newest, [f"no course is open: shown are those last assigned, as if due on {later}"]
+    if kind in GIVING_A_DAY and any(line.due_on < today for line in lines):
+        moved = [replace(line, due_on=later) if line.due_on < today else line for line in lines]
+        moved.sort(key=lambda line: (line.due_on, line.title))
+        return moved, [f"this mail gives a new Due Date where one has passed: it is shown as {later}"]
+    return lines, []
 
 
 def _find(connection: Connection, who: str) -> Row[Any]:

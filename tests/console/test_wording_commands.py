@@ -137,20 +137,22 @@ def test_a_preview_is_what_the_learner_would_read_and_leaves_no_trace(
 ) -> None:
     before = [world.count(bench, table) for table in (message, audit)]
     shown = recert("mail", "preview", KIND, "--learner", "L2@example.com")
-    assert (shown.code, shown.err) == (0, "")
-    for part in ("To: l2@example.com", "Subject: Please finish 2 courses, the first by Saturday, 31 October 2026"):
+    assert shown.code == 0
+    assert shown.line == "this mail gives a new Due Date where one has passed: it is shown as 2026-12-23"
+    for part in ("To: l2@example.com", "Subject: Please finish 2 courses, the first by Wednesday, 23 December 2026"):
         assert part in shown.out
+    assert "Due Thursday, 24 December 2026" in shown.out, "what lies ahead is as it is"
     assert "Hello First2," in shown.out
     assert "Course P-1" in shown.out
     document = recert("mail", "preview", KIND, "--learner", "E2", "--language", "es", "--json").json
     assert document["subject"].startswith("2 cursos pendientes")
-    assert document["supposed"] == ""
+    assert recert("mail", "preview", KIND, "--learner", "E10", "--json").json["supposed"] == ""
     file = tmp_path / "seen.eml"
-    assert recert("mail", "preview", KIND, "--learner", "E2", "--write-to", file).line == f"written: {file}"
+    assert recert("mail", "preview", KIND, "--learner", "E10", "--write-to", file).line == f"written: {file}"
     letter = email.message_from_bytes(file.read_bytes(), policy=email.policy.default)
-    assert letter["To"].addresses[0].addr_spec == "l2@example.com"
+    assert letter["To"].addresses[0].addr_spec == "l10@example.com"
     [calendar] = [part for part in letter.walk() if part.get_content_type() == "text/calendar"]
-    assert len(list(Calendar.from_ical(calendar.get_payload(decode=True)).walk("VEVENT"))) == 2
+    assert len(list(Calendar.from_ical(calendar.get_payload(decode=True)).walk("VEVENT"))) == 1
     page = tmp_path / "seen.html"
     assert recert("mail", "preview", KIND, "--learner", "E2", "--write-to", page).code == 0
     assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
@@ -205,7 +207,7 @@ def test_without_a_learner_a_preview_shows_samples_and_no_code(recert: Callable[
         (["spam"], 2, "'spam' is no kind of mail"),
         (["review-request", "--learner", "E2"], 2, "review-request is no mail for learners; leave --learner out"),
         ([KIND, "--learner", "E2", "--write-to", "x.txt"], 2, "ends in .eml"),
-        ([KIND, "--learner", "E2", "--write-to", "/no/such/x.eml"], 2, "cannot write /no/such/x.eml"),
+        ([KIND, "--learner", "E10", "--write-to", "/no/such/x.eml"], 2, "cannot write /no/such/x.eml"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
