@@ -67,7 +67,10 @@ def show(
     _known(kind)
     with opened_bench() as bench, bench.database.read() as connection:
         own = {} if shipped else own_wordings.own_wordings(connection)
-    spoken, whose, wording = _ruling(kind, checked_language(language), own)
+    asked = checked_language(language)
+    spoken, whose, wording = _ruling(kind, asked, own)
+    if spoken != asked:
+        say(f"there is none of {asked}: its readers get the wording of {spoken}")
     if write_to is not None:
         _write_out(write_to, kind, wording)
     if json:

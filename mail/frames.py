@@ -17,7 +17,7 @@ from functools import lru_cache
 from struct import Struct
 
 from mail.calendar import CONTENT_TYPE, FILE_NAME
-from mail.headers import one_line
+from mail.headers import UNWANTED_ANSWERS, one_line
 
 # In base64 no line begins with "--", so no body can hold a boundary and the same letter is always the same bytes.
 OUTER = "=_recert_letter"
@@ -81,7 +81,7 @@ def build_frame(sender: Address, reply_to: str, language: str, *, dated: bool, a
     if reply_to:
         letter["Reply-To"] = reply_to
     letter["Auto-Submitted"] = "auto-generated"
-    letter["X-Auto-Response-Suppress"] = "All"
+    letter["X-Auto-Response-Suppress"] = UNWANTED_ANSWERS
     letter.set_content("slot-text\n", cte="base64")
     letter.add_alternative("slot-html\n", subtype="html", cte="base64")
     letter.set_boundary(INNER)

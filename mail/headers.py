@@ -10,6 +10,8 @@ from mail.addresses import Mailbox
 NAME_LIMIT = 100
 SUBJECT_LIMIT = 200
 FOLD_AT = 70
+# Of Exchange's automatic answers none but reports that a mail could not be delivered: those must come back.
+UNWANTED_ANSWERS = "DR, RN, NRN, OOF, AutoReply"
 # 39 bytes make a word of 64 signs: "Subject: " before it still fits the 76 of RFC 2047.
 WORD_BYTES = 39
 

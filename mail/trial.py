@@ -15,7 +15,7 @@ from config.settings import MailServer
 from mail.addresses import read_mailbox, split_sender
 from mail.answers import Answer
 from mail.connection import Parcel
-from mail.headers import one_line
+from mail.headers import UNWANTED_ANSWERS, one_line
 from mail.turns import Turn
 
 SUBJECT = "Test letter from Recert"
@@ -77,7 +77,7 @@ def trial_letter(sender: str, to: str, organisation: str, *, server: MailServer,
     letter["Date"] = format_datetime(at)
     letter["Message-ID"] = make_msgid("trial", mailbox.domain)
     letter["Auto-Submitted"] = "auto-generated"
-    letter["X-Auto-Response-Suppress"] = "All"
+    letter["X-Auto-Response-Suppress"] = UNWANTED_ANSWERS
     lines = [
         "This is a test letter. Somebody typed `recert mail test` to see whether mail arrives, and it did.",
         f"It was sent on {at:%Y-%m-%d at %H:%M:%S} UTC from {one_line(sent_from)} through {server.host}:{server.port}.",

@@ -53,7 +53,9 @@ def test_a_wording_is_written_out_changed_chosen_and_taken_back(recert: Callable
     ended = recert("mail", "wording", "set", KIND, "--language", "EN", "--from", folder)
     assert (ended.code, ended.out, ended.err) == (0, f"{KIND} (en) is in the organisation's own words\n", "")
     assert "already" in recert("mail", "wording", "set", KIND, "--language", "en", "--from", folder).out
-    shown = recert("mail", "wording", "show", KIND, "--language", "fr", "--json").json
+    ended = recert("mail", "wording", "show", KIND, "--language", "fr", "--json")
+    assert ended.line == "there is none of fr: its readers get the wording of en"
+    shown = ended.json
     assert (shown["wording"], shown["language"], shown["subject"]) == ("own", "en", "Please: {{ courses[0].title }}")
     before = recert("mail", "wording", "show", KIND, "--shipped", "--json").json
     wording = shipped(KIND, "en")

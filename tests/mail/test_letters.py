@@ -125,7 +125,7 @@ def test_every_letter_has_the_headers_that_machines_and_people_need(kind: str) -
     assert letter["Message-ID"] == MESSAGE_ID
     assert letter["Date"].datetime == SENT_AT
     assert letter["Auto-Submitted"] == "auto-generated"
-    assert letter["X-Auto-Response-Suppress"] == "All"
+    assert letter["X-Auto-Response-Suppress"] == "DR, RN, NRN, OOF, AutoReply", "bounces are wanted"
     assert letter["Content-Language"] == "en"
     assert letter["MIME-Version"] == "1.0"
     assert letter.get_content_type() == "multipart/alternative"
