@@ -67,14 +67,13 @@ def calendar(dates: DueDates, summary: str, publisher: str) -> str:
     ending = (
         f"{publisher}\nSEQUENCE:{dates.sequence}\nDTSTAMP:{_stamp(dates.stamped_at)}\nTRANSP:TRANSPARENT\nEND:VEVENT\n"
     )
-    entries = "".join([f"{_entry(each, summary)}{ending}" for each in dates.entries])
-    return f"BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:-//Recert//Recert//EN\nMETHOD:PUBLISH\n{entries}END:VCALENDAR\n"
-
-
-def _entry(due: DueDate, summary: str) -> str:
-    words = _folded(f"SUMMARY:{one_line(summary.format(title=due.title)).translate(_ESCAPED)}")
-    link = _link(one_line(due.link)) if is_web_address(due.link) else ""
-    return f"BEGIN:VEVENT\nUID:{due.uid}\n{_days(due.due_on)}{words}\n{link}"
+    entries = [
+        f"BEGIN:VEVENT\nUID:{each.uid}\n{_course(each.due_on, each.title, each.link, summary)}{ending}"
+        for each in dates.entries
+    ]
+    return (
+        f"BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:-//Recert//Recert//EN\nMETHOD:PUBLISH\n{''.join(entries)}END:VCALENDAR\n"
+    )
 
 
 @lru_cache(maxsize=1024)
@@ -82,16 +81,17 @@ def _stamp(at: datetime) -> str:
     return f"{at:%Y%m%dT%H%M%SZ}"
 
 
-@lru_cache(maxsize=1024)
-def _days(due_on: date) -> str:
-    """The whole day: it ends where the next one begins."""
-    return f"DTSTART;VALUE=DATE:{due_on:%Y%m%d}\nDTEND;VALUE=DATE:{due_on + timedelta(days=1):%Y%m%d}\n"
-
-
-@lru_cache(maxsize=1024)
-def _link(link: str) -> str:
-    """The link twice: some programs show the one property, some the other."""
-    return _folded(f"URL:{link}") + "\n" + _folded(f"DESCRIPTION:{link.translate(_ESCAPED)}") + "\n"
+@lru_cache(maxsize=4096)
+def _course(due_on: date, title: str, link: str, summary: str) -> str:
+    """What is the same for each reader of one course: the whole day (it ends where the next begins), words, link."""
+    lines = [
+        f"DTSTART;VALUE=DATE:{due_on:%Y%m%d}",
+        f"DTEND;VALUE=DATE:{due_on + timedelta(days=1):%Y%m%d}",
+        f"SUMMARY:{one_line(summary.format(title=title)).translate(_ESCAPED)}",
+    ]
+    if is_web_address(link):  # twice: some programs show the one property, some the other
+        lines += [f"URL:{one_line(link)}", f"DESCRIPTION:{one_line(link).translate(_ESCAPED)}"]
+    return "".join([f"{_folded(line)}\n" for line in lines])
 
 
 def _folded(line: str) -> str:

@@ -87,7 +87,7 @@ class Letters:
                 sent_at=at,
                 context=context,
                 attachments=attachments,
-                due=self.due(row.id, row.created_at, lines),
+                due=self.due(row.id, row.created_at, lines) if row.learner_id is not None else None,
             )
         except Outdated as outdated:
             cancel(connection, message.c.id == row.id, at=at, by="recert", reply=str(outdated))
