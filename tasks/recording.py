@@ -150,7 +150,9 @@ def recover(
     with database.write() as connection:
         freed = _abandoned(connection, and_(marked, again), now, worker, next_try_at=now)
         freed += _abandoned(connection, and_(marked, ~again), now, worker, next_try_at=None)
-        connection.execute(update(message).where(stale).values(claimed_by=None, claimed_at=None))
+        # Nothing marked is freed here: what its sender marks in this very moment is the next recovery's, or nobody's.
+        unmarked = and_(stale, message.c.state != MessageState.SENDING.value)
+        connection.execute(update(message).where(unmarked).values(claimed_by=None, claimed_at=None))
     return freed
 
 

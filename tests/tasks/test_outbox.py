@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, insert, select, text, update
 
+import models.database
 from mail.answers import Answer
 from mail.connection import Parcel
 from models.tables import message
 from models.words import MessageKind, MessageState
 from tasks.outbox import SqlOutbox
 from tasks.recording import MOST_COPIES, MOST_DEFERRALS, recover
+from tests.live import eventually
 from tests.world import NOW, rows, writing
 
 if TYPE_CHECKING:
@@ -272,6 +275,43 @@ def test_an_earlier_process_of_the_same_run_is_dead_for_sure(bench: Workbench) -
         box.exchange([], [key])
     assert recover(bench.database, NOW, rollout_id=1, worker="rollout-1-2") == 1
     assert [row(bench, key).state for key in keys] == ["uncertain", "sending", "sending"]
+
+
+@pytest.mark.parametrize("bench", ["postgresql"], indirect=True)  # SQLite has one writer at a time
+def test_what_is_marked_in_the_very_moment_of_the_recovery_does_not_fall_between_two_senders(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [key] = queue(bench)
+    late = outbox(bench, "rollout-1-1")
+    late.claim(1)
+    marked, settling = threading.Event(), threading.Event()
+
+    def linger(moment: str) -> None:
+        if moment == "before" and threading.current_thread() is marking:
+            marked.set()
+            settling.wait(30)
+
+    monkeypatch.setattr(models.database, "at_commit", linger)
+    marking = threading.Thread(target=late.mark_sending, args=([key],))
+    recovering = threading.Thread(
+        target=recover, args=(bench.database, NOW), kwargs={"rollout_id": 1, "worker": "rollout-1-2"}
+    )
+    marking.start()
+    assert marked.wait(30)
+    recovering.start()
+    eventually(lambda: not recovering.is_alive() or waits_for_a_lock(bench), 30)
+    settling.set()
+    for thread in (marking, recovering):
+        thread.join(30)
+    recover(bench.database, NOW, rollout_id=1, worker="rollout-1-3")
+    found = row(bench, key)
+    assert (found.state, found.flagged, found.claimed_by) == ("uncertain", True, None)
+
+
+def waits_for_a_lock(bench: Workbench) -> bool:
+    waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    with bench.database.read() as connection:
+        return bool(connection.execute(waiting).scalar_one())
 
 
 def test_a_letter_that_kills_its_sender_each_time_is_left_to_a_person(bench: Workbench) -> None:
