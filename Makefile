@@ -1,6 +1,6 @@
 # Recert's doors. A fresh machine needs git, make and Python 3.11 or newer; everything else is fetched by these.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench lock clean
+.PHONY: help demo test check soak bench lock clean
 .NOTPARALLEL:
 
 PYTHON ?= python3
@@ -25,6 +25,7 @@ help:
 	@echo 'make demo          sample organisation, whole stack, one rollout (AUTO=1 answers the gates and ends)'
 	@echo 'make test          all tests (ARGS="tests/mail -k retry" for some)'
 	@echo 'make check         what CI runs: lint, format, types, all tests'
+	@echo 'make soak          the long crash sweeps, some ten minutes (ARGS="--seed 7" draws another one)'
 	@echo 'make bench         the measurements'
 	@echo 'make lock          pyproject.toml -> lock files (UPGRADE=1 takes the newest versions)'
 	@echo 'make clean         remove .venv'
@@ -45,6 +46,10 @@ check: $(DEV)
 	@.venv/bin/mypy
 	@$(call say,running all tests …)
 	@.venv/bin/python -m pytest
+
+soak: $(DEV)
+	@$(call say,killing senders a thousand times and more …)
+	@.venv/bin/python -m pytest -m soak $(ARGS)
 
 bench: $(DEV)
 	@$(call say,measuring …)

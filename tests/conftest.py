@@ -29,6 +29,11 @@ _prefect_home = tempfile.TemporaryDirectory(prefix="recert-prefect-home-", ignor
 os.environ |= QUIET | {"PREFECT_HOME": _prefect_home.name}
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a sweep be repeated, or another one be made."""
+    parser.addoption("--seed", type=int, default=4, help="what the random crash sweeps are drawn from")
+
+
 def pytest_sessionstart() -> None:
     """Let a polite end (a cancelled build) be like Ctrl-C, so that servers and folders go with the run."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -145,7 +145,7 @@ class FaultServer:
             await self._answer(visit, "banner", "220 fault.example ESMTP")
             while line := await visit.reader.readline():
                 await self._obey(visit, line.decode().rstrip("\r\n"))
-        except (Ended, ConnectionError, asyncio.CancelledError, ssl.SSLError):
+        except (Ended, ConnectionError, EOFError, asyncio.CancelledError, ssl.SSLError):
             pass
         finally:
             self.open -= 1
@@ -206,9 +206,12 @@ class FaultServer:
         data = raw[:-3].replace(b"\r\n..", b"\r\n.")
         fault = self._fault("content", visit.to)
         if fault is None or fault.do.startswith("keep-"):
-            self.kept.append(Kept(visit.sender, visit.to, data))
+            self._keep(Kept(visit.sender, visit.to, data))
         await self._perform(visit, "250 2.0.0 kept" if fault is None else fault.do.removeprefix("keep-"))
         visit.sender = visit.to = ""
+
+    def _keep(self, kept: Kept) -> None:
+        self.kept.append(kept)
 
     async def _answer(self, visit: _Visit, at: str, good: str) -> bool:
         """Say the good reply, or do what a fault says. Returns whether all was well."""
