@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, select
 
 from models import schema
-from models.tables import assignment, certification, message, message_line
+from models.tables import message
 from tests.live import Up, eventually
 from tests.mail.fault_server import Fault, FaultServer
-from tests.world import NOW, Held, a_learner, some_courses
+from tests.mail_sweep import notices, somebody
+from tests.world import NOW, some_courses
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)]
 
 # Three claims' worth, and slow enough that the first run is still at work when the second has started.
 LETTERS, DELAY_S = 1_500, 0.02
@@ -32,29 +33,19 @@ def server() -> Iterator[FaultServer]:
 @pytest.fixture
 def up(tmp_path: Path, database_url: str, server: FaultServer) -> Iterator[Up]:
     here = Up(tmp_path, database_url=database_url, smtp_url=f"smtp://127.0.0.1:{server.port}?tls=none")
-    _notices(here)
+    _queue(here)
     here.start()
     yield here
     here.close()
 
 
-def _notices(up: Up) -> None:
-    """A learner with an open assignment for each of as many notices that are due."""
+def _queue(up: Up) -> None:
+    """A learner with an open assignment, and as many notices that are due."""
     bench = up.bench()
     schema.upgrade(bench.database)
     with bench.database.write() as connection:
         some_courses(connection)
-        for number in range(1, LETTERS + 1):
-            a_learner(connection, number, Held(open_due="2026-12-18"))
-        born = connection.execute(
-            select(assignment.c.id, assignment.c.due_on, certification.c.learner_id).join(certification)
-        )
-        for number, row in enumerate(born.all(), 1):
-            facts = {"kind": "renotification", "occasion": "o", "recipient": f"learner:{row.learner_id}"}
-            facts |= {"learner_id": row.learner_id, "to_address": f"l{row.learner_id}@example.com", "state": "queued"}
-            facts |= {"message_id": f"<{number}@example.org>", "created_at": NOW, "next_try_at": NOW}
-            connection.execute(insert(message).values(id=number, **facts))
-            connection.execute(insert(message_line).values(message_id=number, assignment_id=row.id, due_on=row.due_on))
+        notices(connection, range(1, LETTERS + 1), *somebody(connection), NOW)
     bench.database.dispose()
 
 
