@@ -89,5 +89,4 @@ def test_runs_at_once_share_one_outbox_and_each_says_how_it_went(up: Up, server:
         assert set(run["tags"]) == {"recert", "mail"}
         assert "| sent | " in _page(up, run["id"])
         assert "@example.com" not in _page(up, run["id"])
-    late = _ended(up, early)
-    assert (late["state"]["name"], late["state"]["message"]) == ("Nothing due", "nothing was due"), "it did not go on"
+    assert _ended(up, early)["state"]["type"] == "COMPLETED", "it did not go on by itself"
