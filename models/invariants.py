@@ -227,6 +227,13 @@ def _mail_due(connection: Connection, at: datetime) -> int:
     return connection.execute(stuck.values(next_try_at=at)).rowcount
 
 
+def _mail_under_way() -> Select[Any]:
+    """Without a sender it is nobody's to recover."""
+    return _found("mail", message.c.id, "is being sent, and nobody sends it").where(
+        message.c.state == MessageState.SENDING.value, message.c.claimed_by.is_(None)
+    )
+
+
 def _mail_sent_when() -> Select[Any]:
     return _found("mail", message.c.id, "is sent, and nobody knows when").where(
         message.c.state == MessageState.SENT.value, message.c.sent_at.is_(None)
@@ -261,6 +268,7 @@ INVARIANTS = (
     Invariant("holds", "only living rollouts hold", _holds_alive, end_stray_holds),
     Invariant("claims", "a training type is taken while its rollout lives", _types_claimed, _types_freed),
     Invariant("mail-moves", "waiting mail will be tried", _mail_moves, _mail_due),
+    Invariant("mail-under-way", "mail that is being sent has its sender", _mail_under_way),
     Invariant("mail-sent", "sent mail has its moment", _mail_sent_when),
     Invariant("mail-history", "each mail's history is whole", _mail_history),
     Invariant("mail-held", "held mail has a rollout that may release it", _mail_held),

@@ -86,6 +86,7 @@ BREAKS: dict[str, list[Any]] = {
     ],
     "claims": [update(rollout_training_type).values(alive=False)],
     "mail-moves": [update(message).where(message.c.state == "queued").values(next_try_at=None)],
+    "mail-under-way": [update(message).where(message.c.state == "queued").values(state="sending")],
     "mail-sent": [update(message).where(message.c.state == "queued").values(state="sent")],
     "mail-history": [update(message).values(events=message.c.events + 1)],
     "mail-held": [
