@@ -21,7 +21,9 @@ from tasks.outbox import SqlOutbox
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
-_claim, _mark, _render = SqlOutbox.claim, SqlOutbox.mark_sending, Letters.render
+    from sqlalchemy import Connection as Sql
+
+_claim, _mark, _render = SqlOutbox.claim, SqlOutbox._mark, Letters.render
 
 
 def checkpoint_at_the_claim() -> None:
@@ -29,20 +31,21 @@ def checkpoint_at_the_claim() -> None:
 
     def claim(box: SqlOutbox, limit: int) -> Sequence[Parcel]:
         parcels = _claim(box, limit)
-        _call_sent(box, [parcel.key for parcel in parcels])
+        with box.database.write() as connection:
+            _call_sent(box, connection, [parcel.key for parcel in parcels])
         return parcels
 
     SqlOutbox.claim = claim  # type: ignore[method-assign]
-    SqlOutbox.mark_sending = lambda _box, keys: keys  # type: ignore[method-assign]
+    SqlOutbox._mark = lambda _box, _connection, keys: keys  # type: ignore[method-assign]
 
 
 def called_sent_before_the_reply() -> None:
-    def mark(box: SqlOutbox, keys: Sequence[int]) -> Collection[int]:
-        allowed = _mark(box, keys)
-        _call_sent(box, allowed)
+    def mark(box: SqlOutbox, connection: Sql, keys: Sequence[int]) -> Collection[int]:
+        allowed = _mark(box, connection, keys)
+        _call_sent(box, connection, allowed)
         return allowed
 
-    SqlOutbox.mark_sending = mark  # type: ignore[method-assign]
+    SqlOutbox._mark = mark  # type: ignore[method-assign]
 
 
 def marked_at_the_claim() -> None:
@@ -50,11 +53,12 @@ def marked_at_the_claim() -> None:
 
     def claim(box: SqlOutbox, limit: int) -> Sequence[Parcel]:
         parcels = _claim(box, limit)
-        _mark(box, [parcel.key for parcel in parcels])
+        with box.database.write() as connection:
+            _mark(box, connection, [parcel.key for parcel in parcels])
         return parcels
 
     SqlOutbox.claim = claim  # type: ignore[method-assign]
-    SqlOutbox.mark_sending = lambda _box, keys: keys  # type: ignore[method-assign]
+    SqlOutbox._mark = lambda _box, _connection, keys: keys  # type: ignore[method-assign]
 
 
 def under_way_before_the_recipient_is_accepted() -> None:
@@ -95,13 +99,12 @@ def anybody_may_record() -> None:
 def marked_without_a_look() -> None:
     """What was claimed once is sent, whoever has it or has sent it by now."""
 
-    def mark(box: SqlOutbox, keys: Sequence[int]) -> Collection[int]:
+    def mark(box: SqlOutbox, connection: Sql, keys: Sequence[int]) -> Collection[int]:
         mine = {"state": MessageState.SENDING.value, "claimed_by": box.worker, "claimed_at": box.now()}
-        with box.database.write() as connection:
-            connection.execute(update(message).where(message.c.id.in_(keys)).values(**mine))
+        connection.execute(update(message).where(message.c.id.in_(keys)).values(**mine))
         return keys
 
-    SqlOutbox.mark_sending = mark  # type: ignore[method-assign]
+    SqlOutbox._mark = mark  # type: ignore[method-assign]
 
 
 def abandoned_letters_are_not_flagged() -> None:
@@ -129,10 +132,9 @@ def each_try_has_a_message_id_of_its_own() -> None:
     Letters.render = render  # type: ignore[method-assign]
 
 
-def _call_sent(box: SqlOutbox, keys: Collection[int]) -> None:
-    with box.database.write() as connection:
-        done = update(message).where(message.c.id.in_(keys))
-        connection.execute(done.values(state=MessageState.SENT.value, sent_at=box.now()))
+def _call_sent(box: SqlOutbox, connection: Sql, keys: Collection[int]) -> None:
+    done = update(message).where(message.c.id.in_(keys))
+    connection.execute(done.values(state=MessageState.SENT.value, sent_at=box.now()))
 
 
 # These show only where a sender comes back that was taken for dead.

@@ -292,7 +292,7 @@ def test_what_is_marked_in_the_very_moment_of_the_recovery_does_not_fall_between
             settling.wait(30)
 
     monkeypatch.setattr(models.database, "at_commit", linger)
-    marking = threading.Thread(target=late.mark_sending, args=([key],))
+    marking = threading.Thread(target=late.exchange, args=([], [key]))
     recovering = threading.Thread(
         target=recover, args=(bench.database, NOW), kwargs={"rollout_id": 1, "worker": "rollout-1-2"}
     )
