@@ -33,6 +33,7 @@ COMMANDS = (
     ("learners", "console.learners_commands:learners", "List who stands where."),
     ("explain", "console.explain_commands:explain", "Tell why a learner's dates and statuses are what they are."),
     ("rollout", "console.rollout_commands:app", "Preview, start, watch and answer rollouts."),
+    ("upkeep", "console.upkeep_commands:upkeep", "Do the daily duties now, by hand."),
     ("mail", "console.mail_commands:app", "See what was sent, and what became of it."),
     ("users", "console.users_commands:app", "Say who may do what."),
     ("settings", "console.settings_commands:app", "See and choose the organisation's settings."),

@@ -83,3 +83,14 @@ def watch(bench: Workbench) -> dict[str, int]:
     """
     with _server(bench):
         return upkeep.watch(bench)
+
+
+def look_after_runs(bench: Workbench) -> dict[str, int]:
+    """Do all that the upkeep does for runs: ``watch``, and tell runs that their rollout has ended.
+
+    Raises:
+        PrefectUnavailable: Prefect does not answer.
+    """
+    with _server(bench):
+        told = upkeep.tell_ended(bench)
+        return {**upkeep.watch(bench), **({"tell-ended": told} if told else {})}

@@ -48,6 +48,6 @@ def set_(
     """
     with opened_bench() as bench, bench.database.write() as connection:
         who = actor(connection, as_, Role.ADMIN)
-        set_choice(connection, name, value, actor=who, at=bench.now())
+        set_choice(connection, name, value, actor=who, at=bench.now(), today=bench.today())
         chosen = next(line.value for line in show(connection) if line.name == name.strip())
     answer(f"{name.strip()} = {chosen or chr(39) * 2}")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
 from console.bench import actor, opened_bench
 from console.output import answer, write_json, write_table
 from models.errors import WrongInput
-from models.people import User, add_user, change_user, users
+from models.people import User, add_user, ask_for_digest, change_user, readers_of_digest, users
 from models.words import Role
 
 app = App(name="users", help="Say who may do what.")
@@ -90,6 +90,31 @@ def enable(email: str, /, *, as_: As = None) -> None:
         as_: The admin who does it; without it, whoever is at the shell.
     """
     _switch(email, disabled=False, as_=as_)
+
+
+@app.command
+def digest(
+    email: str | None = None, wanted: Literal["on", "off"] | None = None, /, *, as_: As = None, json: bool = False
+) -> None:
+    """Say who gets the weekly digest: what is up for recertification, who became past due, whom no mail reaches.
+
+    Args:
+        email: Who; without it, all who get it are listed.
+        wanted: on or off.
+        as_: The admin who does it; without it, whoever is at the shell.
+        json: With no one named: one JSON array of email, name, roles, disabled.
+    """
+    with opened_bench() as bench, bench.database.write() as connection:
+        if email is not None and wanted is not None:
+            who = actor(connection, as_, Role.ADMIN)
+            ask_for_digest(connection, email, wanted=wanted == "on", actor=who, at=bench.now())
+        elif email is not None:
+            raise WrongInput(f"say whether {email[:80]} wants the digest: recert users digest {email[:80]} on")
+        rows = [_row(user) for user in readers_of_digest(connection)]
+    if json:
+        write_json(rows)
+    else:
+        write_table(COLUMNS, rows)
 
 
 def read_roles(given: list[str]) -> list[Role]:

@@ -1,12 +1,17 @@
-"""The daily upkeep: wakes waits and revives dead runs, ends late gates, sends what is due. Safe to run at any time."""
+"""The daily upkeep: what must be done between people's acts, and without them. Safe to run at any time."""
 
 from __future__ import annotations
 
 from prefect import flow
 
+from tasks.automatic import recertify
+from tasks.automatic_review import propose_left
 from tasks.beats import upkeep_duty
+from tasks.duties import expire
 from tasks.posting import sweep
-from tasks.upkeep import expire, tell_ended, watch
+from tasks.reminders import remind
+from tasks.upkeep import tell_ended, watch
+from tasks.weekly_digest import queue_digests
 from tasks.workbench import open_workbench
 
 
@@ -18,6 +23,10 @@ def daily_upkeep() -> None:
         upkeep_duty("End reviews that nobody answered", lambda: expire(bench)),
         upkeep_duty("Wake waits and revive dead runs", lambda: watch(bench)),
         upkeep_duty("Tell runs that their rollout has ended", lambda: tell_ended(bench)),
+        upkeep_duty("Recertify who is due where that is automatic", lambda: recertify(bench)),
+        upkeep_duty("Propose for review who is left to people", lambda: propose_left(bench)),
+        upkeep_duty("Remind of assignments that are due", lambda: remind(bench)),
+        upkeep_duty("Write the weekly digests", lambda: queue_digests(bench)),
         upkeep_duty("Send mail that is due", lambda: sweep(bench)),
     ]
     bench.database.dispose()

@@ -66,6 +66,16 @@ TO_LEARNERS = (
     ),
     Variable("contact", Sort.TEXT, "whom to write to; empty: answer this mail", "help@example.org", may_be_empty=True),
 )
+_LED = (
+    Variable("learner.known_as", Sort.TEXT, "whom it is about: name, else address, else Employee ID", "Zoë O'Brien"),
+    Variable("courses[].title", Sort.TEXT, "a course's title", "Preventing Harassment & <Bias>"),
+    Variable("contact", Sort.TEXT, "whom to write to; empty: answer this mail", "help@example.org", may_be_empty=True),
+)
+_PAST_DUE = Variable(
+    "courses[].past_due", Sort.YES_OR_NO, "whether that day has passed", example=True, may_be_empty=True
+)
+_WAS_DUE = Variable("courses[].due_on", Sort.DAY, "the day by which it was to be finished", date(2026, 11, 18))
+_COMPLETED = Variable("courses[].completed_on", Sort.DAY, "the day on which it was completed", date(2026, 11, 20))
 _ROLLOUT = (
     Variable("rollout.id", Sort.NUMBER, "the rollout's number", 7),
     Variable("rollout.name", Sort.TEXT, "the rollout's name", "annual-2027"),
@@ -125,10 +135,45 @@ _REVIEW = (
     ),
 )
 
+_DIGEST = (
+    _PERSON,
+    Variable("week_from", Sort.DAY, "the Monday of the week to come", date(2026, 11, 30)),
+    Variable("week_to", Sort.DAY, "its Sunday", date(2026, 12, 6)),
+    Variable(
+        "renewals[]",
+        Sort.PAIR,
+        "(learner and training type, Recertification Date) in that week; the first fifty",
+        ("Zoë O'Brien, code-of-conduct", date(2026, 12, 1)),
+        may_be_empty=True,
+    ),
+    Variable("renewals_in_all", Sort.NUMBER, "how many there are", 1),
+    Variable(
+        "past_due[]",
+        Sort.PAIR,
+        "(learner and course, Due Date) that became past due in the last seven days; the first fifty",
+        ("Ann Lee, Preventing Harassment", date(2026, 11, 18)),
+        may_be_empty=True,
+    ),
+    Variable("past_due_in_all", Sort.NUMBER, "how many there are", 1),
+    Variable(
+        "unreachable[]",
+        Sort.PAIR,
+        "(learner, why no mail reaches them); the first fifty",
+        ("Bo Ng", "no address"),
+        may_be_empty=True,
+    ),
+    Variable("unreachable_in_all", Sort.NUMBER, "how many there are", 1),
+    Variable("left_to_people", Sort.NUMBER, "how many are due and not assigned by themselves", 12),
+)
+
 KINDS: Mapping[str, tuple[Variable, ...]] = {
     "renotification": (*TO_LEARNERS, *EVERYWHERE),
     "recertification": (*TO_LEARNERS, *EVERYWHERE),
+    "reminder": (*TO_LEARNERS, _PAST_DUE, *EVERYWHERE),
+    "escalation": (*_LED, _WAS_DUE, *EVERYWHERE),
+    "escalation-resolved": (*_LED, _COMPLETED, *EVERYWHERE),
     "review-request": (*_REVIEW, *EVERYWHERE),
+    "digest": (*_DIGEST, *EVERYWHERE),
     "start-confirmation": (_PERSON, *_ROLLOUT, _CODE, *_answering("recert rollout show 7"), *EVERYWHERE),
     "gate-expired": (
         _PERSON,

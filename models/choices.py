@@ -7,19 +7,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from difflib import get_close_matches
 from typing import Any
-from urllib.parse import urlsplit
 
 from sqlalchemy import Connection, delete, insert, select, update
 
 from models.audit import record
+from models.automatic import leave_to_people
 from models.errors import WrongInput
 from models.hours import EVERY_DAY, Hours, read_days, read_quiet
 from models.pace import Pace
-from models.tables import setting, training_type
-from models.words import DateBasis, MessageKind
+from models.setting_values import (
+    MOST_DAYS_BEFORE,
+    MOST_REMINDERS_BEFORE,
+    days_before,
+    number,
+    policy,
+    switch,
+    text,
+    url,
+)
+from models.tables import certification, setting, training_type
+from models.words import DateBasis, LeftBecause, MessageKind
 
 AUTOMATIC = "automatic."
 UNCERTAIN = "uncertain."
@@ -32,11 +42,9 @@ RESENT = frozenset(
         MessageKind.START_CONFIRMATION,
     }
 )
-LONGEST_URL = 1_000
 MOST_DAYS = 3_650
 MOST_HOLD_MINUTES = 10_080  # a week
 MOST_LETTERS = 1_000_000
-_SWITCH = {"on": True, "off": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,8 @@ class Choices:
         upcoming_within_days: days before the Recertification Date from which a renewal counts as upcoming; 0 = never.
         default_due_days: days from assignment to Due Date where no plan says otherwise.
         training_url: where mail sends learners whose course has no link of its own; empty = nowhere.
+        reminder_days_before: how many days before the Due Date learners are reminded; empty = not before it.
+        automatic_review_share: percent of the active learners whom one upkeep may assign to by itself.
         attach_list: whether a review request carries the exact list as an attachment.
         quiet_hours, working_days: when mail to learners leaves, as text; ``hours`` reads them.
         mail_per_second, mail_per_minute, mail_per_hour: how many letters may leave, all senders together; 0 = any.
@@ -69,6 +79,8 @@ class Choices:
     mail_hold_minutes: int = 0
     attach_calendar: bool = True
     resent: frozenset[MessageKind] = RESENT
+    reminder_days_before: tuple[int, ...] = (7, 1)
+    automatic_review_share: int = 5
 
     @property
     def hours(self) -> Hours:
@@ -106,55 +118,14 @@ class _Known:
     meaning: str
 
 
-def _number(least: int, most: int) -> Callable[[str], int]:
-    def read(value: str) -> int:
-        number = int(value)
-        if not (value.isascii() and value.isdecimal() and least <= number <= most):
-            raise ValueError(value)
-        return number
-
-    return read
-
-
-def _text(understood: Callable[[str], Any]) -> Callable[[str], str]:
-    """Keep a value as its text in lower case, once it was understood."""
-
-    def read(value: str) -> str:
-        understood(value.lower())
-        return value.lower()
-
-    return read
-
-
-def _switch(value: str) -> bool:
-    try:
-        return _SWITCH[value.lower()]
-    except KeyError:
-        raise ValueError(value) from None
-
-
-def _url(value: str) -> str:
-    parts = urlsplit(value)
-    told = parts.scheme in ("http", "https") and parts.hostname and value.isprintable() and " " not in value
-    if value and not (told and len(value) <= LONGEST_URL):
-        raise ValueError(value)
-    return value
-
-
-def _policy(value: str) -> str:
-    if value not in ("resend", "park"):
-        raise ValueError(value)
-    return value
-
-
 def _policy_of(kind: MessageKind) -> _Known:
     meaning = "mail of this kind that may have arrived or not is sent again, or waits for a person"
-    return _Known(_policy, "resend" if kind in RESENT else "park", "resend, park", meaning)
+    return _Known(policy, "resend" if kind in RESENT else "park", "resend, park", meaning)
 
 
 def _limit(span: str) -> _Known:
     meaning = f"letters that may leave in any {span}, all senders together; 0 = as many as the mail server takes"
-    return _Known(_number(0, MOST_LETTERS), "0", f"0 to {MOST_LETTERS}", meaning)
+    return _Known(number(0, MOST_LETTERS), "0", f"0 to {MOST_LETTERS}", meaning)
 
 
 # One line each: a new setting is a line here and a field of Choices.
@@ -163,29 +134,41 @@ _KNOWN: dict[str, _Known] = {
         DateBasis, "completion", "completion, assignment", "the next recertification is counted from this day"
     ),
     "upcoming_within_days": _Known(
-        _number(0, MOST_DAYS),
+        number(0, MOST_DAYS),
         "30",
         f"0 to {MOST_DAYS}",
         "days before the Recertification Date a renewal counts as upcoming",
     ),
-    "default_due_days": _Known(_number(1, MOST_DAYS), "30", f"1 to {MOST_DAYS}", "days from assignment to Due Date"),
+    "default_due_days": _Known(number(1, MOST_DAYS), "30", f"1 to {MOST_DAYS}", "days from assignment to Due Date"),
     "training_url": _Known(
-        _url, "", "an http:// or https:// address, or ''", "where mail sends learners whose course has no link"
+        url, "", "an http:// or https:// address, or ''", "where mail sends learners whose course has no link"
     ),
-    "attach_list": _Known(_switch, "on", "on, off", "review requests carry the exact list as an attachment"),
+    "attach_list": _Known(switch, "on", "on, off", "review requests carry the exact list as an attachment"),
     "quiet_hours": _Known(
-        _text(read_quiet), "", "such as 20:00-07:00, or ''", "mail to learners rests in these hours, where they live"
+        text(read_quiet), "", "such as 20:00-07:00, or ''", "mail to learners rests in these hours, where they live"
     ),
     "working_days": _Known(
-        _text(read_days), EVERY_DAY, "such as mon-fri or sun,mon-thu", "days on which mail to learners leaves"
+        text(read_days), EVERY_DAY, "such as mon-fri or sun,mon-thu", "days on which mail to learners leaves"
     ),
     "mail_per_second": _limit("second"),
     "mail_per_minute": _limit("minute"),
     "mail_per_hour": _limit("hour"),
     "mail_hold_minutes": _Known(
-        _number(0, MOST_HOLD_MINUTES), "0", f"0 to {MOST_HOLD_MINUTES}", "minutes before notices to learners may leave"
+        number(0, MOST_HOLD_MINUTES), "0", f"0 to {MOST_HOLD_MINUTES}", "minutes before notices to learners may leave"
     ),
-    "attach_calendar": _Known(_switch, "on", "on, off", "learners' mails carry their Due Dates for a calendar"),
+    "attach_calendar": _Known(switch, "on", "on, off", "learners' mails carry their Due Dates for a calendar"),
+    "reminder_days_before": _Known(
+        days_before,
+        "7, 1",
+        f"up to {MOST_REMINDERS_BEFORE} numbers from 0 to {MOST_DAYS_BEFORE} with commas, or ''",
+        "days before the Due Date on which learners are reminded",
+    ),
+    "automatic_review_share": _Known(
+        number(0, 100),
+        "5",
+        "0 to 100",
+        "percent of the active learners; more than that (and than 50) in one upkeep are left for review",
+    ),
     **{UNCERTAIN + kind.value: _policy_of(kind) for kind in MessageKind},
 }
 
@@ -198,7 +181,9 @@ def read(connection: Connection) -> Choices:
     return Choices(**values, resent=frozenset(resent))
 
 
-def set_choice(connection: Connection, name: str, value: str, *, actor: str, at: datetime) -> None:
+def set_choice(
+    connection: Connection, name: str, value: str, *, actor: str, at: datetime, today: date | None = None
+) -> None:
     """Choose *value* for *name*; choosing what stands already is no act.
 
     Args:
@@ -207,13 +192,14 @@ def set_choice(connection: Connection, name: str, value: str, *, actor: str, at:
         value: as text.
         actor: who chooses.
         at: aware instant.
+        today: the organisation's business day; the instant's in UTC when left out.
 
     Raises:
         WrongInput: no such setting or training type, or a value it cannot have; the message names what is allowed.
     """
     name, value = name.strip(), value.strip()
     if name.startswith(AUTOMATIC):
-        before, after = _set_automatic(connection, name.removeprefix(AUTOMATIC), value)
+        before, after = _set_automatic(connection, name.removeprefix(AUTOMATIC), value, today or at.date())
     else:
         before, after = _set_known(connection, name, value)
     if before != after:
@@ -253,12 +239,15 @@ def _normal(name: str, known: _Known, value: str) -> str:
         understood = known.read(value.lower() if known.read is DateBasis else value)
     except ValueError:
         raise WrongInput(f"{name} cannot be {value[:80]!r}; allowed: {known.allowed}") from None
+    if isinstance(understood, tuple):
+        return ", ".join(map(str, understood))
     return _on_off(understood) if isinstance(understood, bool) else str(understood)
 
 
-def _set_automatic(connection: Connection, slug: str, value: str) -> tuple[str, str]:
+def _set_automatic(connection: Connection, slug: str, value: str, today: date) -> tuple[str, str]:
+    """Turn a training type's switch; turned on, it leaves to people whoever is due already."""
     try:
-        after = _switch(value)
+        after = switch(value)
     except ValueError:
         raise WrongInput(f"{AUTOMATIC}{slug[:80]} cannot be {value[:80]!r}; allowed: on, off") from None
     before = connection.scalar(select(training_type.c.automatic).where(training_type.c.slug == slug))
@@ -266,6 +255,10 @@ def _set_automatic(connection: Connection, slug: str, value: str) -> tuple[str, 
         slugs = ", ".join(connection.scalars(select(training_type.c.slug).order_by(training_type.c.slug)))
         raise WrongInput(f"no training type {slug[:80]!r}; known: {slugs or 'none yet, import courses first'}")
     connection.execute(update(training_type).where(training_type.c.slug == slug).values(automatic=after))
+    if after and not before:
+        key = select(training_type.c.id).where(training_type.c.slug == slug).scalar_subquery()
+        mine = certification.c.training_type_id == key
+        leave_to_people(connection, mine, today=today, because=LeftBecause.SWITCHED_ON)
     return _on_off(before), _on_off(after)
 
 

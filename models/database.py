@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
@@ -21,6 +21,8 @@ from models.errors import DatabaseUnavailable
 
 BUSY_TIMEOUT_MS = 15_000
 BUSY_PAUSE_SECONDS = 0.02
+# any one number: the upkeep's duties hold it, so that two upkeeps do not do the same at once
+UPKEEP_LOCK = 7_304_219
 
 
 def at_commit(moment: str) -> None:
@@ -90,6 +92,15 @@ class Database:
     def dispose(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+
+
+def one_at_a_time(connection: Connection) -> None:
+    """Let no other upkeep write until this unit of work ends; what it wrote before is seen by the next statement.
+
+    SQLite has one writer anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": UPKEEP_LOCK})
 
 
 @contextmanager

@@ -116,6 +116,27 @@ def _postgresql_days_between(element: days_between, compiler: SQLCompiler, **kw:
     return f"(({later})::date - ({earlier})::date)"
 
 
+class utc_day(FunctionElement[date]):  # noqa: N801 - reads as the SQL function that it compiles to
+    """The day in UTC of an instant in SQL; NULL if it is NULL."""
+
+    type = Date()
+    inherit_cache = True
+    name = "utc_day"
+
+    def __init__(self, instant: Any) -> None:
+        super().__init__(instant)
+
+
+@compiles(utc_day, "sqlite")
+def _sqlite_utc_day(element: utc_day, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"substr({compiler.process(element.clauses, **kw)}, 1, 10)"
+
+
+@compiles(utc_day, "postgresql")
+def _postgresql_utc_day(element: utc_day, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"(({compiler.process(element.clauses, **kw)}) AT TIME ZONE 'UTC')::date"
+
+
 def anchor_day_sql(basis: DateBasis, assigned_on: ColumnElement[Any], completed_on: ColumnElement[Any]) -> Any:
     """SQL twin of ``anchor_day`` for a completed assignment."""
     return func.coalesce(assigned_on, completed_on) if basis is DateBasis.ASSIGNMENT else completed_on

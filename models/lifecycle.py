@@ -6,14 +6,16 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, insert, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
 
 from models.addresses import address_key
+from models.automatic import leave_to_people
 from models.errors import PlanInvalid, Refused
 from models.plan import RolloutPlan
 from models.roster import training_type_ids
 from models.tables import (
+    certification,
     course,
     exclusion,
     hold,
@@ -25,7 +27,10 @@ from models.tables import (
     rollout_training_type,
     training_type,
 )
-from models.words import ALIVE, RolloutState, StepSlug, StepState
+from models.words import ALIVE, LeftBecause, RolloutState, StepSlug, StepState
+
+# Who is named for what the upkeep starts and does by itself.
+UPKEEP = "upkeep"
 
 
 class AlreadyRunning(Refused):
@@ -128,17 +133,45 @@ def refuse_courses(connection: Connection, plan: RolloutPlan) -> None:
             raise PlanInvalid(f"next_course: {new.code!r} is retired on {new.retired_on}; name a course that is given")
 
 
-def refuse_second(connection: Connection, types: Mapping[str, int]) -> None:
+def giving_way(connection: Connection, types: Mapping[str, int]) -> list[int]:
+    """Ids of the upkeep's own living rollouts with one of these training types that no review has answered yet."""
+    found = (
+        select(rollout.c.id)
+        .join(rollout_training_type, rollout_training_type.c.rollout_id == rollout.c.id)
+        .where(
+            rollout_training_type.c.alive, rollout_training_type.c.training_type_id.in_(types.values()), _gives_way()
+        )
+    )
+    return list(connection.scalars(found.distinct().order_by(rollout.c.id)))
+
+
+def _gives_way() -> ColumnElement[bool]:
+    unanswered = (
+        select(review.c.id)
+        .join(proposal, proposal.c.id == review.c.proposal_id)
+        .join(rollout_step, rollout_step.c.id == proposal.c.step_id)
+        .where(rollout_step.c.rollout_id == rollout.c.id, review.c.closed_at.is_(None))
+    )
+    return and_(rollout.c.requested_by == UPKEEP, exists(unanswered.correlate(rollout)))
+
+
+def refuse_second(connection: Connection, types: Mapping[str, int], *, but_giving_way: bool = False) -> None:
     """Check that no living rollout has one of these training types (slug → id).
+
+    Args:
+        connection: an open unit of work.
+        types: the training types.
+        but_giving_way: those of ``giving_way`` do not count: who starts a rollout ends them first.
 
     Raises:
         AlreadyRunning: one has; the line names it.
     """
+    counts = ~_gives_way() if but_giving_way else true()
     first = connection.execute(
         select(rollout.c.id, rollout.c.name, training_type.c.slug)
         .join_from(rollout_training_type, rollout, rollout.c.id == rollout_training_type.c.rollout_id)
         .join(training_type, training_type.c.id == rollout_training_type.c.training_type_id)
-        .where(rollout_training_type.c.alive, rollout_training_type.c.training_type_id.in_(types.values()))
+        .where(rollout_training_type.c.alive, rollout_training_type.c.training_type_id.in_(types.values()), counts)
         .order_by(rollout.c.id)
     ).first()
     if first is not None:
@@ -193,7 +226,12 @@ def stray_holds(connection: Connection) -> dict[int, int]:
 
 
 def end_stray_holds(connection: Connection, at: datetime) -> int:
-    """End the holds that outlived their rollout; return how many."""
+    """End the holds that outlived their rollout; return how many.
+
+    Who became due under one is left to people.
+    """
+    held = certification.c.id.in_(select(hold.c.certification_id).where(_stray()))
+    leave_to_people(connection, held, today=at.date(), because=LeftBecause.HOLD_ENDED)
     return connection.execute(update(hold).where(_stray()).values(ended_at=at)).rowcount
 
 

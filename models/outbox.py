@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from datetime import date
 from typing import Any
 
 from sqlalchemy import ColumnElement, String, cast, literal
@@ -12,11 +13,25 @@ from models.words import MessageKind
 
 LEARNER_PREFIX = "learner:"
 USER_PREFIX = "user:"
+# Who leads a learner is neither learner nor user: they are known by whom they lead, and the address of that row.
+MANAGER_PREFIX = "manager:"
+TO_MANAGERS = (MessageKind.ESCALATION, MessageKind.ESCALATION_RESOLVED)
 
 
 def occasion(rollout_id: int, kind: MessageKind) -> str:
     """The occasion of a rollout's notices of one kind: with kind and recipient it is a mail's unique key."""
     return f"rollout:{rollout_id}:{kind.value}"
+
+
+def day_occasion(day: date) -> str:
+    """The occasion of what is mailed at most once a day to each recipient."""
+    return f"day:{day}"
+
+
+def week_occasion(day: date) -> str:
+    """The occasion of what is mailed once in the week, Monday to Sunday, that *day* is in."""
+    year, week, _ = day.isocalendar()
+    return f"week:{year}-W{week:02}"
 
 
 def occasion_token(key: bytes, named: str) -> str:

@@ -135,6 +135,26 @@ def change_user(
     return after
 
 
+def ask_for_digest(connection: Connection, email: str, *, wanted: bool, actor: str, at: datetime) -> User:
+    """Let a user have the weekly digest, or have it no more; what is as asked already is no act.
+
+    Raises:
+        WrongInput: there is no such user.
+    """
+    user = _known(connection, email)
+    other = update(app_user).where(app_user.c.id == user.id, app_user.c.weekly_digest.is_not(wanted))
+    if connection.execute(other.values(weekly_digest=wanted)).rowcount:
+        detail = {"weekly_digest": wanted}
+        record(connection, at=at, actor=actor, act="ask-for-digest", subject=f"user:{user.id}", detail=detail)
+    return user
+
+
+def readers_of_digest(connection: Connection) -> list[User]:
+    """Every enabled user who asked for the weekly digest, by id."""
+    wanted = select(app_user).where(app_user.c.weekly_digest, app_user.c.disabled_at.is_(None))
+    return [_user(row) for row in connection.execute(wanted.order_by(app_user.c.id))]
+
+
 def anybody(connection: Connection) -> bool:
     """Whether there is any user yet."""
     return bool(connection.scalar(select(func.count()).select_from(app_user)))

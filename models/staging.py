@@ -90,7 +90,10 @@ def insert_missing(connection: Connection, table: Table, names: Sequence[str], r
 def count(connection: Connection, statement: Any) -> int:
     """Execute an INSERT, UPDATE or DELETE and return how many rows it touched."""
     # INSERT … SELECT answers -1 on PostgreSQL unless asked beforehand
-    return int(connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount)
+    touched = int(connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount)
+    if touched < 0 and connection.dialect.name == "sqlite":  # its driver does not know what begins with WITH
+        return int(connection.exec_driver_sql("SELECT changes()").scalar_one())
+    return touched
 
 
 def link(name: str) -> Column[int]:

@@ -129,6 +129,15 @@ class RolloutState(StrEnum):
 ALIVE = (RolloutState.RUNNING, RolloutState.WAITING, RolloutState.IN_REVIEW)
 
 
+class LeftBecause(StrEnum):
+    """Why a due certification is left to people instead of being assigned by itself."""
+
+    SWITCHED_ON = "switched-on"
+    RETURNED = "returned"
+    HOLD_ENDED = "hold-ended"
+    UNUSUALLY_MANY = "unusually-many"
+
+
 class MessageState(StrEnum):
     """Where one mail stands. ``sent``, ``failed`` and ``cancelled`` are its end; ``uncertain`` waits for an answer."""
 

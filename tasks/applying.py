@@ -93,18 +93,26 @@ def apply_chunk(connection: Connection, whole: Pass, above: int, upto: int, *, r
 
     In a rehearsal nobody is asked, nobody else can write, and nothing is audited: all others would wait for its end.
     """
-    at = whole.bench.now()
-    if not rehearsal:
-        lease.beat(connection, whole.rollout.id, whole.epoch, at)
-        if whole.step.reviewed(whole.rollout.plan) and not reviews.is_consumed(connection, whole.proposal_id):
-            _consume_approval(connection, whole)
+    if rehearsal:
+        return carry_out(connection, whole, above, upto, noted=False)
+    lease.beat(connection, whole.rollout.id, whole.epoch, whole.bench.now())
+    if whole.step.reviewed(whole.rollout.plan) and not reviews.is_consumed(connection, whole.proposal_id):
+        _consume_approval(connection, whole)
+    return carry_out(connection, whole, above, upto)
+
+
+def carry_out(connection: Connection, whole: Pass, above: int, upto: int, *, noted: bool = True) -> int:
+    """Carry out the items of learners ``above < id <= upto``, with a line in the audit; return how many.
+
+    What was approved, and by whose lease it is written, is ``apply_chunk``'s to ask.
+    """
     chunk = _chunk(connection, whole, above, upto)
     lock_certifications(chunk)
     moved = set_aside_what_moved(chunk, whole.step)
     if whole.step.apply is not None:
         whole.step.apply(chunk)
     applied = mark_applied(chunk)
-    if not rehearsal:
+    if noted:
         _note(chunk, whole, applied, moved)
     return applied
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, and_, update
+from datetime import date
+
+from sqlalchemy import Connection, and_, or_, select, update
 
 from models import audit, choices, ledger, lifecycle
+from models.automatic import leave_to_people
 from models.ledger import Rollout
 from models.post_history import cancel
-from models.tables import message, training_type
+from models.tables import certification, hold, message, training_type
 from models.unsent import UNSENT
-from models.words import MessageState, RolloutState, StepSlug
+from models.words import LeftBecause, MessageState, RolloutState, StepSlug
 from tasks.workbench import Workbench
 
 
@@ -39,6 +42,8 @@ def end(
     """
     whole = ledger.load(connection, rollout_id, lock=True)
     held = ledger.steps(connection, rollout_id)[StepSlug.DISABLE_AUTOMATIC_RECERTIFICATION].is_done
+    if whole.is_alive:
+        _leave_to_people(connection, rollout_id, bench.today())
     if not lifecycle.finish(connection, rollout_id, state, bench.now(), reason):
         return False
     _settle_mail(connection, bench, whole, state, actor, drop=drop_mail)
@@ -49,6 +54,13 @@ def end(
     if held and not whole.plan.restore_automatic:
         _switch_off(connection, bench, whole)
     return True
+
+
+def _leave_to_people(connection: Connection, rollout_id: int, today: date) -> None:
+    """Whom a living rollout held or had aligned until they were due is not assigned by itself once it ends."""
+    held = select(hold.c.certification_id).where(hold.c.rollout_id == rollout_id, hold.c.ended_at.is_(None))
+    which = or_(certification.c.id.in_(held), certification.c.aligned_by == rollout_id)
+    leave_to_people(connection, which, today=today, because=LeftBecause.HOLD_ENDED)
 
 
 def _settle_mail(

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, and_, or_, select
 
 from models import choices
 from models.addresses import address_key
+from models.automatic import taken_out_of
 from models.choices import Choices
 from models.dates import anchor_day, recertification_date
 from models.errors import WrongInput
@@ -19,11 +20,9 @@ from models.tables import (
     assignment,
     certification,
     course,
-    exclusion,
     hold,
     learner,
     rollout,
-    rollout_training_type,
     training_type,
 )
 from models.words import ALIVE
@@ -41,7 +40,7 @@ def explain(connection: Connection, who: str, today: date) -> dict[str, Any]:
         ``email``, ``employee_id``, ``archived_at`` and ``certifications``: of each the ``training_type``, the
         ``status``, the ``recertification_on`` people see, and what they come from: ``open`` and ``completion``
         (assignments), ``reckoned`` (basis, anchor, frequency), ``override`` (by whom, when, why), ``next_course`` and
-        ``automatic`` (the switch, and what withholds). Days are dates, absent and Never are None.
+        ``automatic`` (the switch, what withholds, and why a due one is left to people). Days are dates, absent and Never are None.
 
     Raises:
         WrongInput: there is no such learner.
@@ -83,7 +82,11 @@ def _certification(connection: Connection, row: Row[Any], chosen: Choices, today
         "reckoned": _reckoned(row, done, chosen),
         "override": _override(row),
         "next_course": _next_course(connection, row, today),
-        "automatic": {"switched_on": row.automatic, "withheld_by": _withheld(connection, row)},
+        "automatic": {
+            "switched_on": row.automatic,
+            "withheld_by": _withheld(connection, row),
+            "left_to_people": _left_to_people(row, today),
+        },
     }
 
 
@@ -166,7 +169,7 @@ def _withheld(connection: Connection, row: Row[Any]) -> list[dict[str, Any]]:
     found = [
         ("held", select(hold.c.rollout_id).where(held)),
         ("aligned", select(rollout.c.id).where(rollout.c.id == row.aligned_by, alive)),
-        ("taken-out", _taken_out(row)),
+        ("taken-out", taken_out_of().where(certification.c.id == row.certification_id)),
     ]
     by_rollout = [(key, why) for why, query in found for key in connection.scalars(query)]
     names = dict(
@@ -177,15 +180,7 @@ def _withheld(connection: Connection, row: Row[Any]) -> list[dict[str, Any]]:
     return [{"rollout": key, "name": names[key], "why": why} for key, why in sorted(by_rollout)]
 
 
-def _taken_out(row: Row[Any]) -> Any:
-    """Rollouts of this training type that the learner was taken out of, and that nothing has mended since."""
-    query = (
-        select(exclusion.c.rollout_id)
-        .join(rollout_training_type, rollout_training_type.c.rollout_id == exclusion.c.rollout_id)
-        .where(
-            exclusion.c.learner_id == row.learner_id,
-            exclusion.c.released_at.is_(None),
-            rollout_training_type.c.training_type_id == row.training_type_id,
-        )
-    )
-    return query if row.override_at is None else query.where(exclusion.c.excluded_at > row.override_at)
+def _left_to_people(row: Row[Any], today: date) -> str | None:
+    """Why it is not assigned by itself any more; None where that is not so."""
+    due = row.recertification_on is not None and row.recertification_on <= today
+    return row.left_to_people_because if due and row.left_to_people_on == row.recertification_on else None

@@ -6,13 +6,20 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
-from models.words import Status
+from models.words import LeftBecause, Status
 from tasks.wording import in_words
 
 WITHHELD = {
     "held": "rollout {rollout} ({name}) holds it",
     "aligned": "rollout {rollout} ({name}) gave it the common day and is not over",
     "taken-out": "it was taken out of rollout {rollout} ({name}); let it in again by: recert rollout release {rollout}",
+}
+
+LEFT = {
+    LeftBecause.SWITCHED_ON: "it was due already when the switch was turned on",
+    LeftBecause.RETURNED: "the learner came back from the archive when it was due",
+    LeftBecause.HOLD_ENDED: "it became due under a rollout that has ended",
+    LeftBecause.UNUSUALLY_MANY: "unusually many were due on that day, so a person is to look at them",
 }
 
 
@@ -98,6 +105,10 @@ def _course(coming: dict[str, Any]) -> Iterator[str]:
 def _automatic(known: dict[str, Any]) -> str:
     if not known["switched_on"]:
         return "Automatic recertification is switched off for this training type."
+    if known["left_to_people"]:
+        return (
+            f"Automatic recertification is switched on, but leaves this one to people: {LEFT[known['left_to_people']]}."
+        )
     if not known["withheld_by"]:
         return "Automatic recertification is switched on, and nothing withholds it."
     reasons = "; ".join(WITHHELD[each["why"]].format(**each) for each in known["withheld_by"])

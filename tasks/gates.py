@@ -76,7 +76,7 @@ def queue_to_user(
     kind: MessageKind,
     user: User,
     named: str,
-    rollout_id: int,
+    rollout_id: int | None,
     context: Mapping[str, object],
 ) -> None:
     """Queue one mail to a user; what it says is read from the ledger when it leaves."""

@@ -23,9 +23,11 @@ from sqlalchemy import (
 )
 
 from models.addresses import address_key
+from models.automatic import leave_to_people
 from models.staging import link, load, settle, staged, staging_table
-from models.tables import Instant, learner
-from models.unsent import cancel_of_learners, readdress
+from models.tables import Instant, certification, learner
+from models.unsent import cancel_of_learners, cancel_without_address, readdress
+from models.words import LeftBecause
 from tasks import cells
 from tasks.csv_columns import Column
 from tasks.importing import Counts, Importing, identify
@@ -73,10 +75,13 @@ def merge(importing: Importing) -> Counts:
 def _see_to_mail(importing: Importing, rows: Any) -> None:
     """Take back unsent mail to who has left or has no address any more; let it follow who has another one."""
     known = select(rows.c.learner_id).where(rows.c.learner_id.is_not(None))
-    gone = known.where(or_(rows.c.active == 0, rows.c.email == ""))
-    reason = "the learner was archived, or has no address any more"
-    cancel_of_learners(importing.connection, gone, at=importing.at, by=importing.actor, reply=reason)
-    readdress(importing.connection, known.where(rows.c.email_key.is_not(None)))
+    at, by, reply = importing.at, importing.actor, "the learner was archived, or has no address any more"
+    left = known.where(rows.c.active == 0)
+    cancel_of_learners(importing.connection, left, at=at, by=by, reply=reply)
+    cleared = known.where(or_(rows.c.email == "", rows.c.manager_email == ""))
+    cancel_without_address(importing.connection, cleared, at=at, by=by, reply=reply)
+    other = or_(rows.c.email_key.is_not(None), rows.c.manager_email.is_not(None))
+    readdress(importing.connection, known.where(other))
 
 
 def _values(importing: Importing) -> Iterator[tuple[Any, ...]]:
@@ -120,6 +125,7 @@ def _refuse_repeat(importing: Importing, row: Row[Any], place: int, first: int) 
 
 def _store(importing: Importing, rows: Any) -> Counts:
     known = rows.c.learner_id == learner.c.id
+    _leave_the_returned(importing, rows)
     matched = importing.connection.scalar(select(func.count()).where(rows.c.learner_id.is_not(None))) or 0
     updated = 0
     if matched:
@@ -133,6 +139,17 @@ def _store(importing: Importing, rows: Any) -> Counts:
     if created:
         settle(importing.connection, learner)
     return Counts(created, updated, matched - updated)
+
+
+def _leave_the_returned(importing: Importing, rows: Any) -> None:
+    """Who comes back from the archive overdue is not assigned by itself."""
+    back = (
+        select(learner.c.id)
+        .join(rows, rows.c.learner_id == learner.c.id)
+        .where(rows.c.active == 1, learner.c.archived_at.is_not(None))
+    )
+    which = certification.c.learner_id.in_(back)
+    leave_to_people(importing.connection, which, today=importing.today, because=LeftBecause.RETURNED)
 
 
 def _after(importing: Importing, rows: Any) -> dict[str, ColumnElement[Any]]:

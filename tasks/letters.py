@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -18,27 +16,16 @@ from mail.letters import Attachment, Letterhead, Stationery
 from mail.rehearsal import Reader, reader
 from mail.wordings import WordingInvalid
 from models import choices
-from models.outbox import occasion_token
+from models.outbox import TO_MANAGERS, occasion_token
 from models.post_history import cancel, change
-from models.tables import assignment, course, learner, message, message_line
+from models.tables import learner, message
 from models.words import MailEvent, MessageKind, MessageState
-from tasks import own_wordings
+from tasks import own_wordings, weekly_digest
+from tasks.letter_lines import Line, courses_of, known_as, lines_of
 from tasks.review_letters import Outdated, to_user
 from tasks.workbench import Workbench
 
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """What a learner's mail lists: one assignment."""
-
-    assignment_id: int
-    title: str
-    due_on: date
-    link: str
-
-    def fact(self) -> dict[str, Any]:
-        """The line as a wording knows it."""
-        return {"title": self.title, "due_on": self.due_on, "link": self.link}
+_PERSON = [learner.c[name] for name in ("first_name", "last_name", "email", "employee_id", "language", "archived_at")]
 
 
 class Letters:
@@ -60,13 +47,13 @@ class Letters:
     def render(self, connection: Connection, keys: Sequence[int]) -> list[Parcel]:
         """Render messages by id; one that is out of date is cancelled, one that cannot be rendered fails, here."""
         rows = connection.execute(
-            select(message, learner.c.first_name, learner.c.last_name, learner.c.language, learner.c.archived_at)
+            select(message, *_PERSON)
             .outerjoin(learner, learner.c.id == message.c.learner_id)
             .where(message.c.id.in_(keys))
             .order_by(message.c.id)
         ).all()
         self._look_up(connection)
-        lines = _lines(connection, keys, self._chosen.training_url)
+        lines = self._lines(connection, keys)
         parcels = [self._parcel(connection, row, lines[row.id]) for row in rows]
         return [parcel for parcel in parcels if parcel is not None]
 
@@ -87,7 +74,7 @@ class Letters:
                 sent_at=at,
                 context=context,
                 attachments=attachments,
-                due=self.due(row.id, row.created_at, lines) if row.learner_id is not None else None,
+                due=self.due(row.id, row.created_at, lines) if row.kind not in TO_MANAGERS else None,
             )
         except Outdated as outdated:
             cancel(connection, message.c.id == row.id, at=at, by="recert", reply=str(outdated))
@@ -122,25 +109,38 @@ class Letters:
         Raises:
             Outdated: what it asks for is over.
         """
+        if row.kind == MessageKind.DIGEST:
+            return weekly_digest.to_reader(connection, self._bench, row.context, as_sent=masked)
         if row.learner_id is None:
             return to_user(connection, self._bench, MessageKind(row.kind), row.context, masked=masked)
-        name = f"{row.first_name} {row.last_name}".strip()
-        return self.facts(row, lines), name, []
+        name = "" if row.kind in TO_MANAGERS else f"{row.first_name} {row.last_name}".strip()
+        return self.facts(MessageKind(row.kind), row, lines, as_sent=masked), name, []
 
-    def facts(self, person: Row[Any], lines: Sequence[Line]) -> dict[str, Any]:
-        """What a mail to a learner, *person*, may speak of."""
+    def facts(
+        self, kind: MessageKind, person: Row[Any], lines: Sequence[Line], *, as_sent: bool = False
+    ) -> dict[str, Any]:
+        """What a mail to a learner or about one, *person*, may speak of.
+
+        Raises:
+            Outdated: nothing of it is to be done any more.
+        """
         names = {"first_name": person.first_name, "last_name": person.last_name}
-        return {"learner": names, "courses": [line.fact() for line in lines], "contact": self.contact}
+        if kind in TO_MANAGERS:
+            names = {"known_as": known_as(person)}
+        return {"learner": names, "courses": courses_of(kind, lines, as_sent=as_sent), "contact": self.contact}
+
+    def _lines(self, connection: Connection, keys: Sequence[int]) -> Mapping[int, list[Line]]:
+        return lines_of(connection, keys, self._bench.today(), self._chosen.training_url)
 
     def text(self, connection: Connection, key: int) -> tuple[str, str]:
         """Return (subject, plain text) of a message as its reader sees it, codes masked. Raises as ``content`` does."""
         row = connection.execute(
-            select(message, learner.c.first_name, learner.c.last_name, learner.c.language)
+            select(message, *_PERSON)
             .outerjoin(learner, learner.c.id == message.c.learner_id)
             .where(message.c.id == key)
         ).one()
         self._look_up(connection)
-        lines = _lines(connection, [key], self._chosen.training_url)[key]
+        lines = self._lines(connection, [key])[key]
         context, _, _ = self.content(connection, row, lines, masked=True)
         language = row.language or "en"
         with own_wordings.usable():
@@ -156,14 +156,13 @@ class Letters:
 
     def due(self, number: int, at: datetime, lines: Sequence[Line]) -> DueDates | None:
         """What goes into the calendar. A later mail has a greater *number*, and every try of one mail the same."""
-        if not lines or not self._chosen.attach_calendar:
-            return None
         house = self._house
-        return DueDates(
-            number,
-            at,
-            [DueDate(f"recert-{line.assignment_id}-{house}", line.due_on, line.title, line.link) for line in lines],
-        )
+        days = [
+            DueDate(f"recert-{line.assignment_id}-{house}", line.due_on, line.title, line.link)
+            for line in lines
+            if line.due_on is not None
+        ]
+        return DueDates(number, at, days) if days and self._chosen.attach_calendar else None
 
     @cached_property
     def _house(self) -> str:
@@ -177,22 +176,6 @@ class Letters:
         if version != self._version:
             self._stationery = Stationery(self._letterhead, own_wordings.own_wordings(connection))
             self._version = version
-
-
-def _lines(connection: Connection, keys: Sequence[int], training_url: str) -> dict[int, list[Line]]:
-    """What each message lists, by message id: title, Due Date, and where to click."""
-    rows = connection.execute(
-        select(message_line.c.message_id, message_line.c.assignment_id)
-        .add_columns(course.c.title, message_line.c.due_on, course.c.link)
-        .join_from(message_line, assignment, assignment.c.id == message_line.c.assignment_id)
-        .join(course, course.c.id == assignment.c.course_id)
-        .where(message_line.c.message_id.in_(keys))
-        .order_by(message_line.c.message_id, message_line.c.due_on, course.c.title)
-    )
-    found: dict[int, list[Line]] = defaultdict(list)
-    for row in rows:
-        found[row.message_id].append(Line(row.assignment_id, row.title, row.due_on, row.link or training_url))
-    return found
 
 
 def _cannot_be_sent(connection: Connection, key: int, at: datetime, reason: str) -> None:

@@ -18,7 +18,8 @@ from models.codes import MASKED
 from models.errors import Refused, WrongInput
 from models.tables import assignment, certification, course, learner
 from models.words import MessageKind
-from tasks.letters import Letters, Line
+from tasks.letter_lines import Line
+from tasks.letters import Letters
 from tasks.own_wordings import usable
 from tasks.workbench import Workbench
 
@@ -121,7 +122,8 @@ def _sample(kind: str, letters: Letters) -> _Reader:
     hidden = {name: _masked(value) for name, value in facts.items() if name != "organisation"}
     if "contact" in hidden:
         hidden["contact"] = letters.contact
-    lines = [Line(number, **each) for number, each in enumerate(facts.get("courses", ()), 1)]
+    courses = facts.get("courses", ()) if kind in LEARNERS_KINDS else ()
+    lines = [Line(number, each["title"], each["due_on"], each["link"]) for number, each in enumerate(courses, 1)]
     return _Reader(NOBODY, "", "en", hidden, lines, "the facts are samples")
 
 
@@ -139,7 +141,7 @@ def _learner(connection: Connection, bench: Workbench, letters: Letters, kind: s
     if not person.email:
         supposed.append("the learner has no e-mail address")
     name = f"{person.first_name} {person.last_name}".strip()
-    facts = letters.facts(person, lines)
+    facts = letters.facts(MessageKind(kind), person, lines)
     return _Reader(person.email or NOBODY, name, person.language or "en", facts, lines, "; ".join(supposed))
 
 
@@ -147,17 +149,21 @@ def _listed(connection: Connection, learner_id: int, kind: str, today: date) -> 
     """What the mail lists, and what of it is supposed."""
     chosen = choices.read(connection)
     later = today + timedelta(days=chosen.default_due_days)
-    lines = _open(connection, learner_id, chosen)
+    lines = [replace(line, told_on=today) for line in _open(connection, learner_id, chosen)]
     if not lines:
         newest = _newest(connection, learner_id, chosen, later)
         if not newest:
             raise NothingToShow
         return newest, [f"no course is open: shown are those last assigned, as if due on {later}"]
-    if kind in GIVING_A_DAY and any(line.due_on < today for line in lines):
-        moved = [replace(line, due_on=later) if line.due_on < today else line for line in lines]
-        moved.sort(key=lambda line: (line.due_on, line.title))
+    if kind in GIVING_A_DAY and any(_passed(line, today) for line in lines):
+        moved = [replace(line, due_on=later) if _passed(line, today) else line for line in lines]
+        moved.sort(key=lambda line: (line.due_on or later, line.title))
         return moved, [f"this mail gives a new Due Date where one has passed: it is shown as {later}"]
     return lines, []
+
+
+def _passed(line: Line, today: date) -> bool:
+    return line.due_on is not None and line.due_on < today
 
 
 def _find(connection: Connection, who: str) -> Row[Any]:

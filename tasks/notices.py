@@ -61,6 +61,7 @@ def _list_courses(chunk: Chunk, kind: MessageKind, outcomes: Sequence[Outcome]) 
     due_on = case((rollout_item.c.due_after.is_(None), rollout_item.c.due_before), else_=rollout_item.c.due_after)
     listed = (
         select(mail.scalar_subquery().label("message_id"), rollout_item.c.assignment_id, due_on.label("due_on"))
+        .add_columns(literal(chunk.case.today).label("told_on"))
         .where(chunk.todo(*outcomes))
         .subquery()
     )
@@ -68,4 +69,5 @@ def _list_courses(chunk: Chunk, kind: MessageKind, outcomes: Sequence[Outcome]) 
         message_line.c.message_id == listed.c.message_id, message_line.c.assignment_id == listed.c.assignment_id
     )
     new = select(listed).where(listed.c.message_id.is_not(None), ~there.exists())
-    chunk.connection.execute(insert(message_line).from_select(["message_id", "assignment_id", "due_on"], new))
+    columns = ["message_id", "assignment_id", "due_on", "told_on"]
+    chunk.connection.execute(insert(message_line).from_select(columns, new))

@@ -53,7 +53,13 @@ def still_holds(chunk: Chunk, now: Any) -> ColumnElement[bool]:
 
 
 def apply(chunk: Chunk) -> None:
-    """Assign, begin the next cycle, and write the notices, held until the next step releases them."""
+    """Assign, and write the notices, held until the next step releases them."""
+    assign(chunk)
+    queue_notices(chunk, MessageKind.RECERTIFICATION, MessageState.HELD, (Outcome.RECERTIFY,))
+
+
+def assign(chunk: Chunk) -> None:
+    """Assign the courses to come and begin the next cycles."""
     mine = chunk.todo(Outcome.RECERTIFY)
     keys = select(rollout_item.c.certification_id).where(mine)
     chunk.connection.execute(
@@ -78,7 +84,6 @@ def apply(chunk: Chunk) -> None:
     )
     chunk.connection.execute(update(rollout_item).where(mine).values(assignment_id=born.scalar_subquery()))
     _begin_cycle(chunk, keys)
-    queue_notices(chunk, MessageKind.RECERTIFICATION, MessageState.HELD, (Outcome.RECERTIFY,))
 
 
 def _begin_cycle(chunk: Chunk, keys: Any) -> None:

@@ -50,6 +50,7 @@ def start_rollout(
     today = bench.today()
     with bench.database.write() as connection:
         requester = _may_start(connection, plan, requested_by, today)
+        _make_room(connection, bench, plan, requester.email)
         days = [(step.slug, step.opens_on(plan, today)) for step in CHECKLIST]
         rollout_id = lifecycle.start(
             connection, plan, requester.email, days, at=bench.now(), today=today, confirmed=confirmed
@@ -81,9 +82,17 @@ def _may_start(connection: Connection, plan: RolloutPlan, requested_by: str, tod
     types, changes = lifecycle.resolve(connection, plan)
     lifecycle.refuse_courses(connection, plan)
     _somebody(connection, Case(NO_ROLLOUT, plan, today, list(types.values()), changes, {}))
-    lifecycle.refuse_second(connection, types)
+    lifecycle.refuse_second(connection, types, but_giving_way=True)
     _enough_approvers(connection, plan, requester.email)
     return requester
+
+
+def _make_room(connection: Connection, bench: Workbench, plan: RolloutPlan, requester: str) -> None:
+    """End what the upkeep proposed of these training types and nobody has answered: a person's rollout goes before it."""
+    types, _ = lifecycle.resolve(connection, plan)
+    for rollout_id in lifecycle.giving_way(connection, types):
+        reason = f"gave way to {plan.name}"
+        ending.end(connection, bench, rollout_id, RolloutState.CANCELLED, requester, reason)
 
 
 def _enough_approvers(connection: Connection, plan: RolloutPlan, requester: str) -> None:

@@ -24,6 +24,7 @@ from sqlalchemy import (
 
 from models.plan import RolloutPlan
 from models.roster import standing
+from models.staging import count
 from models.tables import certification, rollout_item
 from models.words import CHANGING, Flag, Outcome, StepSlug
 from tasks.audience import Case, audience
@@ -111,6 +112,7 @@ class Step:
         still_holds: whether an item's values before still stand, over a fresh standing; None = nothing to apply.
         apply: carries a chunk out; its items hold by now.
         source: the earlier step whose renewed items alone this one is about, instead of the audience.
+        people: whom it has items for, instead of the audience: a subquery of the same columns.
     """
 
     slug: StepSlug
@@ -122,6 +124,7 @@ class Step:
     apply: Callable[[Chunk], None] | None = None
     source: StepSlug | None = None
     mails: bool = False
+    people: Callable[[Case], Subquery] | None = None
 
     def reviewed(self, plan: RolloutPlan) -> bool:
         """Whether this step stops for approvers under *plan*."""
@@ -130,7 +133,7 @@ class Step:
 
 def proposed(step: Step, case_: Case, proposal_id: int) -> Insert:
     """The one statement that writes an item for every certification of the audience."""
-    people = audience(case_, step.source)
+    people = step.people(case_) if step.people else audience(case_, step.source)
     rule = step.rule(case_, people.c)
     outcome = case(
         (people.c.archived, literal(Outcome.SKIP_ARCHIVED.value)),
@@ -205,7 +208,7 @@ def set_aside_what_moved(chunk: Chunk, step: Step) -> int:
         .correlate(None)
     )
     moved = update(rollout_item).where(chunk.todo(), rollout_item.c.certification_id.not_in(holding))
-    return chunk.connection.execute(moved.values(**unchanged(Outcome.SKIP_CHANGED_SINCE_REVIEW))).rowcount
+    return count(chunk.connection, moved.values(**unchanged(Outcome.SKIP_CHANGED_SINCE_REVIEW)))
 
 
 def unchanged(outcome: Outcome) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What keeps rollouts moving between people's acts: waits that are over, gates that are late, runs that are dead."""
+"""What keeps rollouts moving between people's acts: waits that are over, runs that are dead or were not told."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from models import codes, lease, ledger, lifecycle, reviews
+from models import codes, lease, ledger, reviews
 from models.ledger import Rollout
 from models.words import RolloutState
 from tasks import rollouts, runs
-from tasks.gates import expire_gates
 from tasks.workbench import Workbench
 
 # A heartbeat is written every three seconds; a long transaction may delay a few.
@@ -156,13 +155,6 @@ def watch(bench: Workbench) -> dict[str, int]:
         if done is not Remedy.NOTHING:
             found[done.value] = found.get(done.value, 0) + 1
     return found
-
-
-def expire(bench: Workbench) -> int:
-    """End rollouts whose gate nobody answered, and holds that outlived their rollout; return how many rollouts."""
-    with bench.database.write() as connection:
-        lifecycle.end_stray_holds(connection, bench.now())
-    return len(expire_gates(bench))
 
 
 def tell_ended(bench: Workbench) -> int:

@@ -49,7 +49,7 @@ class Office:
     def choose(self, name: str, value: str) -> None:
         """Change a setting of the organisation."""
         with self.bench.database.write() as connection:
-            choices.set_choice(connection, name, value, actor="tests", at=self.bench.now())
+            choices.set_choice(connection, name, value, actor="tests", at=self.bench.now(), today=self.bench.today())
 
     def _take(
         self, how: Callable[..., ImportReport], header: str, lines: tuple[str, ...], options: dict[str, Any]

@@ -75,6 +75,9 @@ certification = Table(
     Column("override_at", Instant),
     Column("override_reason", String(300)),
     link("aligned_by", "rollout", null=True),  # the rollout whose common day stands in override_on
+    # the Recertification Date that automatic recertification leaves to people, and why; another date ends it
+    Column("left_to_people_on", Date),
+    Column("left_to_people_because", String(30)),
     UniqueConstraint("learner_id", "training_type_id"),
 )
 
@@ -99,6 +102,12 @@ Index(
     "uq_assignment_open",
     assignment.c.certification_id,
     unique=True,
+    sqlite_where=assignment.c.completed_on.is_(None),
+    postgresql_where=assignment.c.completed_on.is_(None),
+)
+Index(
+    "ix_assignment_open_due",
+    assignment.c.due_on,
     sqlite_where=assignment.c.completed_on.is_(None),
     postgresql_where=assignment.c.completed_on.is_(None),
 )

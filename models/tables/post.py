@@ -28,6 +28,7 @@ app_user = Table(
     Column("name", String(200), nullable=False),
     Column("roles", JSON, nullable=False),
     Column("disabled_at", Instant),
+    Column("weekly_digest", Boolean, nullable=False, server_default=text("false")),
 )
 
 message = Table(
@@ -36,7 +37,7 @@ message = Table(
     identity(),
     Column("kind", String(30), nullable=False),
     Column("occasion", String(100), nullable=False),  # rollout and step, or gate, person and issue
-    Column("recipient", String(60), nullable=False),  # learner:12 or user:3, so that one key serves both
+    Column("recipient", String(60), nullable=False),  # learner:12, user:3, or manager:12 for the manager of learner 12
     link("learner_id", "learner", null=True, index=True),
     Column("to_address", String(320), nullable=False),
     Column("rollout_id", BigId, ForeignKey("rollout.id"), index=True),
@@ -63,6 +64,7 @@ message_line = Table(
     Column("message_id", BigId, ForeignKey("message.id"), primary_key=True),
     Column("assignment_id", BigId, ForeignKey("assignment.id"), primary_key=True),
     Column("due_on", Date),
+    Column("told_on", Date),  # the organisation's day on which this was written
     sqlite_with_rowid=False,
 )
 Index("ix_message_line_assignment_id", message_line.c.assignment_id)

@@ -47,6 +47,20 @@ def test_a_person_is_changed_disabled_and_let_in_again(at_work: Callable[..., An
     assert actors == ["shell", "eve@example.org", "shell"]
 
 
+def test_who_gets_the_weekly_digest_is_said_by_name_and_listed(at_work: Callable[..., Any]) -> None:
+    assert at_work("users", "digest", "--json").json == []
+    assert at_work("users", "digest", "ANN@example.org", "on").out.splitlines()[1].startswith("ann@example.org")
+    assert at_work("users", "digest", "bob@example.org", "on", "--as", "eve@example.org").code == 0
+    assert at_work("users", "digest", "ann@example.org", "off", "--json").json[0]["email"] == "bob@example.org"
+    told = at_work("audit", "list", "--act", "ask-for-digest", "--json").json
+    assert [(act["actor"], act["detail"]) for act in told] == [
+        ("shell", {"weekly_digest": True}), ("eve@example.org", {"weekly_digest": True}),
+        ("shell", {"weekly_digest": False}),
+    ]  # fmt: skip
+    assert at_work("users", "digest", "ann@example.org").line.endswith("recert users digest ann@example.org on")
+    assert at_work("users", "digest", "zed@example.org", "on").code == 2
+
+
 def test_the_list_is_a_table_for_people(at_work: Callable[..., Any]) -> None:
     lines = at_work("users", "list").out.splitlines()
     assert lines[0].split() == ["Email", "Name", "Roles", "Disabled"]

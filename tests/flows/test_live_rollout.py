@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from models import schema
-from models.tables import audit
+from models.automatic import own_on
+from models.tables import audit, certification
 from tests.live import Up, eventually
 from tests.postgres import PostgresCluster
 from tests.world import APPROVER, OPERATOR, SECOND, a_plan, some_users, ten_learners
@@ -24,6 +26,8 @@ def _organisation(up: Up) -> None:
     with bench.database.write() as connection:
         ten_learners(connection)
         some_users(connection)
+        # The upkeep comes when it comes: whom these rollouts are about it is not to assign by itself.
+        connection.execute(update(certification).values(left_to_people_on=own_on()))
     bench.database.dispose()
 
 
@@ -34,6 +38,11 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     here.start()
     yield here
     here.close()
+
+
+def _notified(up: Up, to: str) -> int:
+    """How many notices of their new Due Date somebody received; the upkeep's reminders are no matter here."""
+    return sum("and there is still time" in text for text in up.mails(to))
 
 
 def _plan_file(up: Up, name: str, training_type: str, **days: Any) -> str:
@@ -178,8 +187,7 @@ def test_everything_killed_goes_on_by_itself_and_a_wait_ends_on_its_day(here: Up
     here.start()
     eventually(lambda: _at_gate(here, rollout, "set-recertification-dates"), what="the day of the second gate")
     assert here.stop() == 0
-    addresses = here.mails("l2@example.com")
-    assert len(addresses) == 1, "a learner was mailed twice, or not at all"
+    assert _notified(here, "l2@example.com") == 1, "a learner was mailed twice, or not at all"
 
 
 def test_a_database_that_is_away_puts_the_run_off_and_breaks_nothing(tmp_path: Path) -> None:
@@ -201,7 +209,7 @@ def test_a_database_that_is_away_puts_the_run_off_and_breaks_nothing(tmp_path: P
         eventually(lambda: alone.run_state(run_id) == ("SCHEDULED", "AwaitingRetry"), what="putting it off")
         cluster.start()
         eventually(lambda: _at_gate(alone, rollout, "set-recertification-dates"), what="going on by itself")
-        assert len(alone.mails("l2@example.com")) == 1
+        assert _notified(alone, "l2@example.com") == 1
     finally:
         alone.close()
         cluster.remove()

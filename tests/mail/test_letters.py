@@ -57,12 +57,29 @@ EXPIRED = {
     "commands": ["recert rollout resume 7 --as olive@example.org"],
     "links": [],
 }
+DIGEST = {
+    "person": {"name": "Olive"},
+    "week_from": date(2026, 11, 30),
+    "week_to": date(2026, 12, 6),
+    "renewals": [("Zoë O'Brien, conduct", date(2026, 12, 1))],
+    "renewals_in_all": 1,
+    "past_due": [],
+    "past_due_in_all": 0,
+    "unreachable": [("Bo Ng", "no address")],
+    "unreachable_in_all": 51,
+    "left_to_people": 0,
+}
+LED = {"learner": {"known_as": "Zoë O'Brien"}, "contact": "help@example.org"}
 KINDS = {
     "renotification": LEARNER_MAIL,
     "recertification": LEARNER_MAIL,
+    "reminder": {**LEARNER_MAIL, "courses": [{**LEARNER_MAIL["courses"][0], "past_due": False}]},
+    "escalation": {**LED, "courses": [{"title": "Conduct", "due_on": date(2026, 11, 18)}]},
+    "escalation-resolved": {**LED, "courses": [{"title": "Conduct", "completed_on": date(2026, 11, 20)}]},
     "review-request": REVIEW,
     "start-confirmation": START,
     "gate-expired": EXPIRED,
+    "digest": DIGEST,
 }
 EVERY_KIND = pytest.mark.parametrize("kind", KINDS)
 

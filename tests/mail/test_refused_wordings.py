@@ -191,7 +191,8 @@ def test_no_other_filter_and_no_function_of_the_engine_is_left() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_wording_of_another_kind_is_refused(kind: str) -> None:
-    other = "review-request" if kind in {"renotification", "recertification"} else "renotification"
+    of_courses = any(variable.top == "courses" for variable in KINDS[kind])
+    other = "review-request" if of_courses else "renotification"
     wording = shipped(other, "en")
     assert wording is not None
     assert complaint(wording, kind).startswith("subject, line 1: ")

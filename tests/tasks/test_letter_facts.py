@@ -6,19 +6,23 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from mail.facts import KINDS, cleaned
-from models.tables import message
+from models import people
+from models.tables import assignment, message
 from models.words import StepSlug
 from tasks.gates import expire_gates
 from tasks.letters import Letters
+from tasks.reminders import remind
 from tasks.rollouts import ask_confirmation, open_rollout
-from tests.world import OPERATOR, Held, a_learner, a_plan, carry_out, on, propose, rows, started, writing
+from tasks.weekly_digest import queue_digests
+from tests.world import NOW, OPERATOR, Held, a_learner, a_plan, carry_out, on, propose, rows, started, writing
 
 if TYPE_CHECKING:
     from tasks.workbench import Workbench
 
+ABOUT_DUE_DATES = {"reminder", "escalation", "escalation-resolved"}
 STEPS = {"renotification": StepSlug.RENOTIFY_INCOMPLETE, "recertification": StepSlug.RECERTIFY_DUE}
 
 
@@ -33,11 +37,37 @@ def paths(facts: Mapping[str, Any], before: str = "") -> Iterator[str]:
             yield f"{before}{name}[]" if isinstance(value, list | tuple) else f"{before}{name}"
 
 
+def reminded(bench: Workbench, kind: str) -> Workbench:
+    """Make one mail about a Due Date due; of its kind, since the others have been sent."""
+    past_due = on(bench, "2026-11-01")
+    remind(past_due)
+    if kind == "escalation-resolved":
+        with writing(bench) as connection:
+            connection.execute(update(message).values(state="sent", sent_at=NOW))
+            connection.execute(update(assignment).values(completed_on=NOW.date(), progress=100))
+        remind(past_due)
+    return past_due
+
+
+def digested(bench: Workbench) -> Workbench:
+    """Make a digest due that has something in each of its parts."""
+    with writing(bench) as connection:
+        people.ask_for_digest(connection, OPERATOR, wanted=True, actor="tests", at=NOW)
+        a_learner(connection, 3, Held(own_on="2026-11-10"), email=None, email_key=None)
+    past_due = on(bench, "2026-11-05")
+    assert queue_digests(past_due) == 1
+    return past_due
+
+
 def mail_of(bench: Workbench, kind: str) -> Workbench:
     """Make one mail of *kind* due; return the bench of that day."""
     with writing(bench) as connection:
         a_learner(connection, 1, Held())
-        a_learner(connection, 2, Held(open_due="2026-10-31"))
+        a_learner(connection, 2, Held(open_due="2026-10-31"), manager_email="boss@example.org")
+    if kind == "digest":
+        return digested(bench)
+    if kind in ABOUT_DUE_DATES:
+        return reminded(bench, kind)
     if kind == "start-confirmation":
         ask_confirmation(bench, open_rollout(bench, a_plan(), OPERATOR, "", "run-1"))
         return bench

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import insert, select, update
 
+from models.audit import entries
 from models.tables import assignment, certification, course, learner
 from models.words import RolloutState, StepSlug, StepState
 from tasks.rollouts import end_rollout
@@ -268,6 +269,9 @@ def test_who_moved_on_since_the_review_is_left_as_they_are_and_the_others_are_as
     assert (other.outcome, other.applied) == ("recertify", True)
     assert count(bench, assignment, assignment.c.rollout_id == rollout) == 1
     assert [mail[1] for mail in mails(bench) if mail[0] == "recertification"] == ["l2@example.com"]
+    with bench.database.read() as connection:
+        [act] = [each for each in entries(connection) if each.act == "apply-chunk"]
+    assert (act.detail["applied"], act.detail["changed_since_review"]) == (1, 1)
 
 
 def test_who_becomes_due_after_the_approval_is_not_on_the_list(bench: Workbench) -> None:

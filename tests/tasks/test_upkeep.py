@@ -13,7 +13,7 @@ from models import ledger
 from models.ledger import Rollout
 from models.tables import certification, hold
 from models.words import RolloutState, StepSlug
-from tasks import rollouts, upkeep
+from tasks import duties, rollouts
 from tasks.rollouts import open_rollout
 from tasks.runs import Run
 from tasks.upkeep import DEAD_AFTER, HALF_STARTED_AFTER, Remedy, Situation, is_ready, remedy
@@ -129,6 +129,6 @@ def test_upkeep_ends_holds_that_outlived_their_rollout(bench: Workbench) -> None
     with bench.database.write() as connection:
         key = connection.execute(select(certification.c.id)).scalars().first()
         connection.execute(insert(hold).values(rollout_id=rollout_id, certification_id=key, held_at=bench.now()))
-    assert upkeep.expire(bench) == 0
+    assert duties.expire(bench) == 0
     with bench.database.read() as connection:
         assert connection.execute(select(hold.c.ended_at)).scalar_one() is not None

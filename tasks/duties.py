@@ -1,0 +1,74 @@
+"""The daily duties that need no Prefect: each may be done at any time, again, by two processes at once, or days late."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from models import lifecycle
+from models.words import MessageKind
+from tasks.automatic import Assigned, recertify
+from tasks.automatic_review import propose_left
+from tasks.gates import expire_gates
+from tasks.reminders import Told, remind
+from tasks.weekly_digest import queue_digests
+from tasks.workbench import Workbench
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What one round of the duties did.
+
+    Attributes:
+        today: the day it was done for.
+        expired: how many reviews were ended.
+        assigned: what was assigned, and what is due and left to people.
+        proposed: the rollout that was opened to review those.
+        told, digests: mails about Due Dates, and weekly digests.
+    """
+
+    today: date
+    expired: int
+    assigned: Assigned
+    proposed: int | None
+    told: Told
+    digests: int
+
+    @property
+    def did(self) -> dict[str, int]:
+        """What was changed → number."""
+        assigned = self.assigned
+        return {
+            "reviews-expired": self.expired,
+            "assigned": assigned.certifications,
+            "mail-taken-back": self.told.cancelled,
+        }
+
+    @property
+    def queued(self) -> dict[str, int]:
+        """Kind of mail → number of letters written."""
+        told = self.told
+        return {
+            MessageKind.RECERTIFICATION.value: self.assigned.notices,
+            MessageKind.REMINDER.value: told.reminders,
+            MessageKind.ESCALATION.value: told.escalations,
+            MessageKind.ESCALATION_RESOLVED.value: told.resolved,
+            MessageKind.DIGEST.value: self.digests,
+        }
+
+
+def do_duties(bench: Workbench) -> Done:
+    """Do every duty but the sending.
+
+    Raises:
+        DatabaseUnavailable: what was done stays so; safe to call again.
+    """
+    expired, assigned, proposed = expire(bench), recertify(bench), propose_left(bench)
+    return Done(bench.today(), expired, assigned, proposed, remind(bench), queue_digests(bench))
+
+
+def expire(bench: Workbench) -> int:
+    """End rollouts whose gate nobody answered, and holds that outlived their rollout; return how many rollouts."""
+    with bench.database.write() as connection:
+        lifecycle.end_stray_holds(connection, bench.now())
+    return len(expire_gates(bench))
