@@ -39,9 +39,13 @@ def users(connection: Connection) -> list[User]:
     return [_user(row) for row in connection.execute(select(app_user).order_by(app_user.c.id))]
 
 
-def find_user(connection: Connection, email: str) -> User | None:
-    """The user of this address, case ignored; None when there is none."""
-    row = connection.execute(select(app_user).where(app_user.c.email_key == address_key(email))).first()
+def find_user(connection: Connection, email: str, *, lock: bool = False) -> User | None:
+    """The user of this address, case ignored; None when there is none.
+
+    With *lock* nobody changes them until this unit of work ends; who is changing them just now is waited for.
+    """
+    query = select(app_user).where(app_user.c.email_key == address_key(email))
+    row = connection.execute(query.with_for_update(read=True) if lock else query).first()
     return _user(row) if row else None
 
 

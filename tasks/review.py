@@ -101,7 +101,7 @@ def _permitted(connection: Connection, bench: Workbench, rollout: Rollout, gate:
     Raises:
         AnswerRefused: one line that says why not.
     """
-    approver = find_user(connection, answer.approver)
+    approver = find_user(connection, answer.approver, lock=True)  # or they could lose the role behind this answer
     if approver is None or not approver.may(Role.APPROVER):
         raise AnswerRefused(f"{answer.approver} is no enabled approver; an admin gives the role with: recert users set")
     if address_key(approver.email) == address_key(rollout.requested_by):
