@@ -6,11 +6,12 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from models import audit as chain
 from models.errors import LeaseLost, ReviewMissing
-from models.tables import assignment, audit, certification, learner, message_line, rollout_item
+from models.tables import approval, assignment, audit, certification, learner, message_line, rollout_item
 from models.words import RolloutState, StepSlug, StepState
 from tasks import proposing
 from tasks.applying import apply_step
@@ -111,6 +112,7 @@ def test_a_chunk_that_breaks_leaves_nothing_of_itself(bench: Workbench, monkeypa
         apply_step(bench, rollout, STEPS[RECERTIFY], begin(bench, rollout).epoch)
     assert assigned(bench, rollout) == 0
     assert not any(each.applied for each in lines(bench, rollout, RECERTIFY).values())
+    assert count(bench, approval, approval.c.consumed_at.is_not(None)) == 0, "its approval is there for another try"
 
 
 def test_an_orphan_writes_nothing(bench: Workbench) -> None:
@@ -214,6 +216,15 @@ def test_a_step_that_is_closed_counts_what_was_done(bench: Workbench) -> None:
     close_step(bench, opened, RECERTIFY)
     assert step_state(bench, rollout, RECERTIFY) is StepState.APPLIED
     assert outcomes(bench, rollout)[RECERTIFY] == {"recertify": 12, "skip-changed-since-review": 2}
+
+
+def test_the_database_itself_refuses_a_cycle_assigned_twice(bench: Workbench) -> None:
+    with writing(bench) as connection:
+        a_learner(connection, 1, Held())
+    [done] = rows(bench, assignment)
+    values = {name: value for name, value in done._mapping.items() if name != "id"}
+    with pytest.raises(IntegrityError), writing(bench) as connection:
+        connection.execute(insert(assignment).values(**values))
 
 
 def test_two_processes_at_once_assign_nobody_twice(bench: Workbench) -> None:
