@@ -7,12 +7,12 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import func, insert, select, update
 
 from models import choices
 from models.audit import entries
 from models.invariants import check
-from models.tables import assignment, certification, course, learner, message, message_line, rollout
+from models.tables import assignment, certification, course, hold, learner, message, message_line, rollout
 from models.words import RolloutState, StepSlug
 from tasks.automatic import Assigned, recertify
 from tasks.exclusions import release
@@ -21,6 +21,7 @@ from tasks.explain_text import sentences
 from tasks.overview import overview
 from tasks.reminders import remind
 from tasks.rollouts import end_rollout
+from tasks.step import lock_certifications
 from tests.imports import Office
 from tests.world import (
     NOW,
@@ -200,6 +201,32 @@ def test_what_a_rollout_has_aligned_or_holds_is_not_assigned_and_left_to_people_
     assert end_rollout(common_day, rollout_id, RolloutState.CANCELLED, "tests")
     assert recertify(common_day).left == {"hold-ended": 2}
     assert recertify(on(bench, "2027-02-18")).left == {"hold-ended": 2}
+
+
+def test_what_stands_on_the_common_day_by_itself_is_held_as_well(bench: Workbench) -> None:
+    due(bench, Held(own_on="2027-01-18"))
+    rollout_id = started(bench, recertify_on=date(2027, 1, 18), align_on=TODAY)
+    carry_out(bench, rollout_id, StepSlug.SET_RECERTIFICATION_DATES, StepSlug.DISABLE_AUTOMATIC_RECERTIFICATION)
+    assert recertify(on(bench, "2027-01-18")) == NOTHING
+
+
+def test_what_is_held_in_the_very_moment_is_left_as_it_is(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    if bench.database.is_sqlite:
+        return  # it has one writer: nobody comes between
+    due(bench)
+    due(bench, number=2)
+    rollout_id = started(bench, training_types=["privacy", "conduct"])
+
+    def hold_the_first(chunk: Any) -> None:
+        with writing(bench) as connection:
+            key = select(certification.c.id).where(_is("E1", "conduct")).scalar_subquery()
+            connection.execute(insert(hold).values(rollout_id=rollout_id, certification_id=key, held_at=NOW))
+        lock_certifications(chunk)
+
+    monkeypatch.setattr("tasks.applying.lock_certifications", hold_the_first)
+    [made] = recertify(bench).rollouts
+    assert [who for who, *_ in opened(bench)] == ["E2"]
+    assert line(bench, made, RECERTIFY).outcome == "skip-changed-since-review"
 
 
 def test_what_a_rollout_lets_go_before_it_is_due_goes_on_by_itself(bench: Workbench) -> None:
