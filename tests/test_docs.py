@@ -64,3 +64,13 @@ def test_every_link_between_the_documents_leads_somewhere() -> None:
     for page, words in WORDS.items():
         for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", words):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_every_test_that_is_named_as_a_proof_exists() -> None:
+    words = WORDS[ROOT / "docs" / "guarantees.md"]
+    files = set(re.findall(r"`(tests/[\w/.]+\.py)`", words))
+    assert len(files) > 15
+    assert [name for name in sorted(files) if not (ROOT / name).is_file()] == []
+    everything = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    named = set(re.findall(r"`(test_\w+)`", words))
+    assert [name for name in sorted(named) if f"def {name}(" not in everything] == []
