@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date, datetime
 from typing import Any
 
@@ -80,8 +81,14 @@ def start(
 
 def _claim_types(connection: Connection, rollout_id: int, types: Mapping[str, int], *, alive: bool) -> None:
     rows = [{"rollout_id": rollout_id, "training_type_id": key, "alive": alive} for key in types.values()]
-    try:
+    with _one_alive():
         connection.execute(insert(rollout_training_type), rows)
+
+
+@contextmanager
+def _one_alive() -> Iterator[None]:
+    try:
+        yield
     except IntegrityError:  # another start was quicker between our look and our write
         raise AlreadyRunning(
             "another rollout of these training types was started just now; see: recert rollout list"
@@ -270,5 +277,6 @@ def reopen(connection: Connection, rollout_id: int) -> None:
         .values(state=RolloutState.RUNNING.value, finished_at=None, reason=None)
     )
     mine = rollout_training_type.c.rollout_id == rollout_id
-    connection.execute(update(rollout_training_type).where(mine).values(alive=True))
+    with _one_alive():
+        connection.execute(update(rollout_training_type).where(mine).values(alive=True))
     connection.execute(update(hold).where(hold.c.rollout_id == rollout_id).values(ended_at=None))

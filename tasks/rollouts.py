@@ -162,10 +162,10 @@ def ask_confirmation(bench: Workbench, opened: Opened) -> int:
 
 
 def confirm_start(bench: Workbench, rollout_id: int, code: str) -> bool:
-    """Confirm a start with the code of its newest opening; False, and audited, if it is another."""
+    """Confirm a start with the code of its newest opening; False, and audited, if it is another or has ended."""
     with bench.database.write() as connection:
-        record = ledger.load(connection, rollout_id)
-        right = codes.matches(codes.start_code(bench.key, rollout_id, record.confirmations), code)
+        record = ledger.load(connection, rollout_id, lock=True)
+        right = record.is_alive and codes.matches(codes.start_code(bench.key, rollout_id, record.confirmations), code)
         if right:
             values = {"confirmed_at": bench.now(), "state": RolloutState.RUNNING.value}
             connection.execute(update(rollout).where(rollout.c.id == rollout_id).values(**values))
