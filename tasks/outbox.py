@@ -16,7 +16,7 @@ from models.database import Database
 from models.pace import Pace
 from models.tables import message
 from models.words import MessageKind, MessageState
-from tasks.leaving import Leaving, is_due, is_waiting
+from tasks.leaving import Leaving, is_waiting
 from tasks.pacing import take_turn
 from tasks.recording import Scribe
 
@@ -48,6 +48,7 @@ class SqlOutbox:
     resent: Collection[MessageKind] = RESENT
     leaving: Leaving | None = None
     pace: Pace = field(default_factory=Pace)
+    _above: int = field(default=0, init=False)  # the last new letter that was claimed
 
     def claim(self, limit: int) -> Sequence[Parcel]:
         """Take up to *limit* letters that are due; none means that nothing is left now."""
@@ -61,16 +62,33 @@ class SqlOutbox:
                 return parcels
 
     def _claim_keys(self, connection: Connection, limit: int) -> list[int]:
-        due = select(message.c.id).where(is_due(self.now()), message.c.claimed_by.is_(None), self._may_leave())
-        if self.rollout_id is not None:
-            due = due.where(message.c.rollout_id == self.rollout_id)
-        if self.users_only:
-            due = due.where(message.c.learner_id.is_(None))
-        keys = list(connection.scalars(due.order_by(message.c.id).limit(limit).with_for_update(skip_locked=True)))
+        """Choose what to try again, then what is new by number, then what has come back behind us.
+
+        One state at a time, and above the last number: asked for all that waits, a claim would sort all of it, or step
+        over all that was sent before, and a million letters would take the square of their time.
+        """
+        again = message.c.state.in_([MessageState.DEFERRED.value, MessageState.UNCERTAIN.value])
+        new = message.c.state == MessageState.QUEUED.value
+        keys = [] if self._above else self._due(connection, limit, again)
+        if not keys:
+            keys = self._due(connection, limit, and_(new, message.c.id > self._above))
+            self._above = keys[-1] if keys else self._above
+        if not keys and self._above:
+            keys = self._due(connection, limit, again) or self._due(connection, limit, new)
         if keys:
             claimed = update(message).where(message.c.id.in_(keys))
             connection.execute(claimed.values(claimed_by=self.worker, claimed_at=self.now()))
         return keys
+
+    def _due(self, connection: Connection, limit: int, which: ColumnElement[bool]) -> list[int]:
+        due = select(message.c.id).where(
+            which, message.c.next_try_at <= self.now(), message.c.claimed_by.is_(None), self._may_leave()
+        )
+        if self.rollout_id is not None:
+            due = due.where(message.c.rollout_id == self.rollout_id)
+        if self.users_only:
+            due = due.where(message.c.learner_id.is_(None))
+        return list(connection.scalars(due.order_by(message.c.id).limit(limit).with_for_update(skip_locked=True)))
 
     def _may_leave(self) -> ColumnElement[bool]:
         return true() if self.leaving is None else self.leaving.allowed()

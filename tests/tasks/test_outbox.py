@@ -98,6 +98,20 @@ def test_letters_are_claimed_in_order_and_not_twice(bench: Workbench) -> None:
     assert [parcel.key for parcel in two.claim(9)] == keys[:2]
 
 
+def test_what_is_to_be_tried_again_goes_first_and_what_came_back_goes_last(bench: Workbench) -> None:
+    keys = queue(bench, 5)
+    with writing(bench) as connection:
+        connection.execute(update(message).where(message.c.id == keys[3]).values(state="deferred"))
+    box = outbox(bench)
+
+    def claimed(limit: int) -> list[int]:
+        return [parcel.key for parcel in box.claim(limit)]
+
+    assert [claimed(2), claimed(2)] == [[keys[3]], keys[:2]]
+    box.give_back([keys[0]])
+    assert [claimed(9), claimed(9), claimed(9)] == [[keys[2], keys[4]], [keys[0]], []]
+
+
 @pytest.mark.parametrize("state", [state for state in MessageState if state not in ("queued", "deferred", "uncertain")])
 def test_only_what_waits_is_claimed(bench: Workbench, state: MessageState) -> None:
     queue(bench, state=state.value)
@@ -262,7 +276,8 @@ def test_what_a_dead_sender_had_marked_is_uncertain_and_what_it_had_claimed_is_f
     assert recover(bench.database, clock.at) == 2
     assert [row(bench, key).state for key in (marked, claimed, parked)] == ["uncertain", "queued", "uncertain"]
     assert [row(bench, key).flagged for key in (marked, claimed, parked)] == [True, False, True]
-    assert [parcel.key for parcel in outbox(bench, "new", clock).claim(9)] == [marked, claimed]
+    heir = outbox(bench, "new", clock)
+    assert [[parcel.key for parcel in heir.claim(9)] for _ in range(3)] == [[marked], [claimed], []]
     dead.exchange([Answer(marked, "sent", "250 kept", in_data=True)], [])
     assert row(bench, marked).state == "uncertain", "an answer that comes too late counts for nobody"
 
