@@ -54,6 +54,8 @@ soak: $(DEV)
 bench: $(DEV)
 	@$(call say,measuring …)
 	@.venv/bin/python tests/bench/run.py
+	@.venv/bin/python tests/bench/letters.py
+	@.venv/bin/python tests/bench/mail.py --json bench-mail.json
 
 clean:
 	@$(call say,removing .venv …)

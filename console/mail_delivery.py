@@ -7,6 +7,7 @@ import platform
 from config.settings import MailServer
 from console import desk
 from console.bench import opened_bench, unchecked_bench
+from console.mail_checks import ENCRYPTED
 from console.output import answer, say, write_json
 from mail.addresses import AddressUnusable
 from mail.answers import Answer, ServerTrouble
@@ -19,7 +20,6 @@ from tasks.rounds import Later, counted, deliver_due, in_numbers, later, sender_
 from tasks.workbench import Workbench
 
 PATIENCE_SECONDS = 15.0
-ENCRYPTED = {"starttls": "encrypted by STARTTLS", "implicit": "encrypted by TLS", "none": "in clear text"}
 
 
 def deliver(*, json: bool = False) -> None:

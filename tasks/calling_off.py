@@ -13,9 +13,8 @@ from models.post_history import cancel
 from models.tables import message
 from models.unsent import UNSENT
 from tasks.mail_lists import UnknownMail
+from tasks.resolving import AUDITED
 
-# So many mails are named in the audit; the histories name all of them.
-AUDITED = 1_000
 UNSENT_STATES = [state.value for state in UNSENT]
 
 

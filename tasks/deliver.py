@@ -65,7 +65,8 @@ def _outbox(bench: Workbench, worker: str, rollout_id: int | None, *, users_only
     post = bench.settings.post
     with bench.database.read() as connection:
         chosen = choices.read(connection)
-        leaving = Leaving.read(connection, bench, chosen)
+        # Quiet hours and the approved count are about learners; a door need not wait until they are counted.
+        leaving = Leaving(bench.now) if users_only else Leaving.read(connection, bench, chosen)
     return SqlOutbox(
         bench.database,
         worker,
