@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 CONNECTIONS, GROUP = 3, 5
 MOST_LEFT = 2 * CONNECTIONS * GROUP
+MOST_KILLS = 100
 PARKED = frozenset({MessageKind.RECERTIFICATION})
 
 
@@ -101,9 +102,13 @@ def test_a_thousand_kills_do_no_more(sweep: Sweep, capsys: pytest.CaptureFixture
 @pytest.mark.parametrize(("mutant", "law"), CAUGHT_BY.items(), ids=[mutant.__name__ for mutant in CAUGHT_BY])
 def test_a_fault_is_found_within_some_kills(sweep: Sweep, mutant: Callable[[], None], law: str) -> None:
     sweep.change, sweep.asleep = mutant, float(mutant in OF_SLEEPERS)
-    sweep.kill(10, wave=200)
-    sweep.finish()
-    found, _ = judged(sweep)
+    found: dict[str, list[str]] = {}
+    for kills in range(10, MOST_KILLS + 1, 10):  # most are found by the tenth; when a sleeper wakes is a matter of luck
+        sweep.kill(kills, wave=200)
+        sweep.finish()
+        found, _ = judged(sweep)
+        if law in found:
+            break
     assert law in found, f"--seed {sweep.seed}: {found}"
 
 
