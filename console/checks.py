@@ -15,7 +15,7 @@ from console import mail_checks
 from console.bench import where
 from console.db_commands import schema_state
 from console.findings import Finding, Level
-from models import audit
+from models import audit, roles
 from models.errors import DatabaseUnavailable, Unreachable, WrongInput
 from models.lifecycle import stray_holds
 from models.people import users
@@ -130,6 +130,16 @@ def _holds(connection: Connection) -> Finding:
     return Finding("holds", Level.WRONG, f"automatic recertification is still held: {says}, which ended", mend)
 
 
+def _logins(connection: Connection) -> Finding:
+    lacking = roles.lacking(connection)
+    if lacking:
+        says = f"this database login lacks {', '.join(lacking[:3])}{' and more' if len(lacking) > 3 else ''}"  # noqa: PLR2004
+        return Finding("roles", Level.WRONG, says, "run as the tables' owner: recert db roles CONSOLE WORKER")
+    if roles.may_approve(connection):
+        return Finding("roles", Level.OK, "this database login may record answers to reviews")
+    return Finding("roles", Level.OK, "this database login is a worker's: it may not record answers to reviews")
+
+
 def _prefect(settings: Settings) -> Finding:
     address = f"{settings.prefect_api.rstrip('/')}/health"
     try:
@@ -139,7 +149,7 @@ def _prefect(settings: Settings) -> Finding:
         says = f"{address} does not answer: {str(error) or type(error).__name__}"
         return Finding("prefect", Level.WRONG, says, "run: recert up", Unreachable.exit_code)
     if answer.is_success:
-        return Finding("prefect", Level.OK, f"{settings.prefect_api} answers")
+        return _admitted(settings)
     says, mend = (
         f"{address} answers with {answer.status_code}",
         "see whether RECERT_PREFECT_API_URL names a Prefect server",
@@ -147,4 +157,23 @@ def _prefect(settings: Settings) -> Finding:
     return Finding("prefect", Level.WRONG, says, mend, Unreachable.exit_code)
 
 
-CHECKS_OF_CONTENT: tuple[Callable[[Connection], Finding], ...] = (_people, _chain, _holds)
+def _admitted(settings: Settings) -> Finding:
+    """Whether we are let in: a server that wants its password tells its health to everybody all the same."""
+    address = f"{settings.prefect_api.rstrip('/')}/admin/version"
+    ok = Finding("prefect", Level.OK, f"{settings.prefect_api} answers")
+    try:
+        answer = httpx.get(address, timeout=PREFECT_PATIENCE_SECONDS, trust_env=False)
+    except httpx.HTTPError:
+        return ok
+    if answer.status_code != httpx.codes.UNAUTHORIZED:
+        return ok
+    from console.conductor import is_admitted  # noqa: PLC0415 - importing Prefect takes seconds
+
+    if is_admitted(settings):
+        return Finding("prefect", Level.OK, f"{settings.prefect_api} answers, and takes our PREFECT_API_AUTH_STRING")
+    says = f"{settings.prefect_api} answers 401: it wants the password it was started with"
+    mend = "set PREFECT_API_AUTH_STRING to the server's PREFECT_SERVER_API_AUTH_STRING"
+    return Finding("prefect", Level.WRONG, says, mend)
+
+
+CHECKS_OF_CONTENT: tuple[Callable[[Connection], Finding], ...] = (_people, _chain, _holds, _logins)

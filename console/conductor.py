@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from config.settings import Settings
 from models import ledger
 from models.errors import PrefectUnavailable
 from tasks import runs, upkeep
@@ -30,6 +31,16 @@ def require_prefect(bench: Workbench) -> None:
     """
     with _server(bench):
         runs.require_deployment(runs.ANNUAL_ROLLOUT)
+
+
+def is_admitted(settings: Settings) -> bool:
+    """Whether the server takes the ``PREFECT_API_AUTH_STRING`` that Prefect's own settings hold, if any."""
+    try:
+        with temporary_settings({PREFECT_API_URL: settings.prefect_api}):
+            runs.require_deployment(runs.ANNUAL_ROLLOUT)
+    except PrefectUnavailable as error:
+        return "401" not in str(error)
+    return True
 
 
 def begin(bench: Workbench, rollout_id: int, *, anew: bool = False) -> str:

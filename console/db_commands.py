@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from cyclopts import App
 
-from console.bench import unchecked_bench, where
+from console.bench import SHELL, unchecked_bench, where
 from console.output import answer, write_json
+from models import audit
+from models import roles as logins
 from models.database import Database
 from models.errors import Refused, WrongInput
 from models.schema import (
@@ -70,6 +72,30 @@ def status(*, json: bool = False) -> None:
             write_json({"database": place, "schema": found, "needed": newest_revision(), "state": state})
         else:
             answer(f"{where(bench.database)}: schema {found or 'none'}, needed {newest_revision()}: {state}")
+
+
+@app.command
+def roles(console: str, worker: str, /, *, show: bool = False) -> None:
+    """Give two PostgreSQL logins what is theirs: the worker's cannot write approvals. Say it as the tables' owner.
+
+    Say it again after each upgrade of the schema.
+
+    Args:
+        console: The login that doors use: the command line of people who import, start and answer.
+        worker: The login that flows and upkeep use.
+        show: Only print the statements.
+    """
+    with unchecked_bench() as bench:
+        require_current(bench.database)
+        if show:
+            with bench.database.read() as connection:
+                answer(";\n".join([*logins.grants(connection, console, worker), ""]).rstrip("\n"))
+            return
+        with bench.database.write() as connection:
+            logins.give(connection, console, worker)
+            detail = {"console": console, "worker": worker}
+            audit.record(connection, at=bench.now(), actor=SHELL, act="grant-roles", subject="database", detail=detail)
+        answer(f"{console} may record answers to reviews, {worker} may not")
 
 
 def schema_state(database: Database) -> str:

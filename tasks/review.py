@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, select, update
 
-from models import audit, codes, ledger, reviews
+from models import audit, codes, ledger, reviews, roles
 from models.addresses import address_key
 from models.errors import GateClosed, RecertError, Refused, WrongInput
 from models.ledger import Rollout
@@ -87,6 +87,10 @@ def _answer(
         raise GateClosed(f"rollout {rollout_id}: no review is open; see: recert rollout show {rollout_id}")
     if step and step != gate.slug:
         raise GateClosed(f"rollout {rollout_id}: the open review is {gate.slug}, not {step}")
+    if not roles.may_approve(connection):
+        raise AnswerRefused(
+            f"this database login may not record answers; answer where the console's does: recert rollout show {rollout_id}"
+        )
     if answer.decision is None:
         raise WrongInput("the decision must be approve or reject")
     approver = _permitted(connection, bench, rollout, gate, answer)

@@ -13,7 +13,7 @@ from typing import Any, NoReturn, Protocol, TypeVar
 
 from sqlalchemy import Connection, func, select
 
-from models import audit, lease, ledger, reviews
+from models import audit, lease, ledger, reviews, roles
 from models.errors import GateClosed, MailUnavailable, Refused, ReviewMissing, WrongInput
 from models.ledger import Rollout, StepRecord
 from models.reviews import Gate
@@ -193,9 +193,10 @@ class Stage:
                 )
             ledger.set_state(connection, self.opened.rollout_id, RolloutState.IN_REVIEW)
             opening = ledger.count_opening(connection, record.id)
+            form_counts = roles.may_approve(connection)  # what is filled in is recorded with this process's login
         seen = self.report()
         if seen.gate is not None and self.record(step.slug).state is StepState.IN_REVIEW:  # publishing takes a while
-            self.conductor.suspend(f"{step.slug}-{opening}", review_form(seen, step))
+            self.conductor.suspend(f"{step.slug}-{opening}", review_form(seen, step) if form_counts else None)
 
     def apply(self, step: Step) -> None:
         """Carry the approved list out. If its approval no longer holds, the gate is open again on return."""

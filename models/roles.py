@@ -1,0 +1,118 @@
+"""Who may write what on PostgreSQL: a console's login and a worker's, so that a worker cannot approve its own lists.
+
+The owner of the tables migrates them. Both others are given what is derived from the tables there are, so that a new
+table is forgotten by nobody. SQLite knows no logins: there whoever opens the file may write all of it.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from sqlalchemy import Connection, text
+
+from models.errors import Refused, WrongInput
+from models.schema import VERSION_TABLE
+from models.tables import app_user, approval, audit, mail_template, metadata, setting
+
+EVERYTHING = ("SELECT", "INSERT", "UPDATE", "DELETE")
+_READ = ("SELECT",)
+_ADD = ("SELECT", "INSERT")
+
+
+class Login(StrEnum):
+    """Whose login it is."""
+
+    CONSOLE = "console"
+    WORKER = "worker"
+
+
+# Where a login is given less than everything. A worker may mark an approval used and can neither make nor change one.
+_LESS: dict[Login, dict[str, tuple[str, ...]]] = {
+    Login.CONSOLE: {audit.name: _ADD, VERSION_TABLE: _READ},
+    Login.WORKER: {
+        app_user.name: _READ,
+        approval.name: ("SELECT", "UPDATE (consumed_at)"),
+        audit.name: _ADD,
+        mail_template.name: _READ,
+        setting.name: _READ,
+        VERSION_TABLE: _READ,
+    },
+}
+
+
+class LoginUnfit(Refused):
+    """This login cannot be held to what it is given."""
+
+
+def allowed(login: Login) -> dict[str, tuple[str, ...]]:
+    """Every table, the migrations' own included, and what *login* may do there."""
+    names = [*(table.name for table in metadata.sorted_tables), VERSION_TABLE]
+    return {name: _LESS[login].get(name, EVERYTHING) for name in names}
+
+
+def grants(connection: Connection, console: str, worker: str) -> list[str]:
+    """The statements that give both logins what is theirs, and nothing that they had before.
+
+    Raises:
+        WrongInput: the database is SQLite, or both are one login.
+    """
+    if connection.dialect.name != "postgresql":
+        raise WrongInput("SQLite knows no logins; roles are for PostgreSQL (RECERT_DATABASE_URL)")
+    if console == worker:
+        raise WrongInput("console and worker must be two logins, or nothing is kept apart")
+    quoted = connection.dialect.identifier_preparer.quote_identifier
+    schema = quoted(str(connection.scalar(text("SELECT current_schema()"))))
+    found = [f"REVOKE ALL ON ALL TABLES IN SCHEMA {schema} FROM PUBLIC"]
+    for login, name in ((Login.CONSOLE, quoted(console)), (Login.WORKER, quoted(worker))):
+        found += [
+            f"REVOKE ALL ON ALL TABLES IN SCHEMA {schema} FROM {name}",
+            f"GRANT USAGE ON SCHEMA {schema} TO {name}",
+            f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema} TO {name}",
+        ]
+        found += [f"GRANT {', '.join(rights)} ON {quoted(table)} TO {name}" for table, rights in allowed(login).items()]
+    return found
+
+
+def give(connection: Connection, console: str, worker: str) -> None:
+    """Give both logins what is theirs, in the caller's transaction.
+
+    Raises:
+        LoginUnfit: this connection's login owns no tables; a login does not exist, or has rights from elsewhere (a superuser, a member of the owner).
+        WrongInput: as ``grants``.
+    """
+    statements = grants(connection, console, worker)
+    # PostgreSQL only warns where nobody but the owner may give, and gives nothing
+    owns = text(
+        "SELECT pg_has_role(tableowner, 'USAGE') FROM pg_tables WHERE tablename = :name AND schemaname = current_schema()"
+    )
+    if not connection.scalar(owns, {"name": approval.name}):
+        raise LoginUnfit("only the owner of the tables may give rights to them: name the owner in RECERT_DATABASE_URL")
+    for name in (console, worker):
+        if connection.scalar(text("SELECT 1 FROM pg_roles WHERE rolname = :name"), {"name": name}) is None:
+            raise LoginUnfit(f"there is no login {name}: an administrator makes it with CREATE ROLE … LOGIN PASSWORD …")
+    for statement in statements:
+        connection.exec_driver_sql(statement)
+    if _has(connection, worker, approval.name, "INSERT") or _has(connection, worker, audit.name, "DELETE"):
+        raise LoginUnfit(f"{worker} may write approvals by other rights: take superuser and memberships away from it")
+
+
+def may_approve(connection: Connection) -> bool:
+    """Whether this connection's login may record answers to reviews; always so on SQLite."""
+    if connection.dialect.name != "postgresql":
+        return True
+    return _has(connection, str(connection.scalar(text("SELECT current_user"))), approval.name, "INSERT")
+
+
+def lacking(connection: Connection) -> list[str]:
+    """What this connection's login lacks of what is its own, as ``INSERT on learner``; nothing on SQLite."""
+    if connection.dialect.name != "postgresql":
+        return []
+    name = str(connection.scalar(text("SELECT current_user")))
+    login = Login.CONSOLE if may_approve(connection) else Login.WORKER
+    asked = ((table, right) for table, rights in allowed(login).items() for right in rights if "(" not in right)
+    return [f"{right} on {table}" for table, right in asked if not _has(connection, name, table, right)]
+
+
+def _has(connection: Connection, login: str, table: str, right: str) -> bool:
+    asked = text("SELECT has_table_privilege(CAST(:login AS name), :table, :right)")
+    return bool(connection.scalar(asked, {"login": login, "table": table, "right": right}))
