@@ -16,8 +16,8 @@ from models.errors import WrongInput
 from models.roles import EVERYTHING, Login, LoginUnfit
 from models.tables import app_user, approval, audit, metadata
 from models.words import Channel, Decision, RolloutState
+from tasks.duties import expire
 from tasks.review import Answer, AnswerRefused, give_answer
-from tasks.upkeep import expire
 from tasks.workbench import Workbench
 from tests import world
 from tests.mail.fault_server import FaultServer
