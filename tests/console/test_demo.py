@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -18,6 +19,7 @@ from tests.processes import free_port
 
 pytestmark = pytest.mark.timeout(240)
 DEMO = [sys.executable, "-m", "console", "demo"]
+OF_THE_UPKEEP = re.compile(rb"^Message-ID:\s*<(reminder|escalation|digest)", re.MULTILINE)
 
 
 @pytest.fixture
@@ -64,8 +66,10 @@ def test_it_runs_a_whole_rollout_answers_its_gates_and_leaves_nothing_running(en
     assert [step["state"] for step in told["steps"]] == ["passed", *["applied"] * 5]
     assert [len(step["reviews"]) for step in told["steps"]] == [0, 1, 1, 0, 1, 0]
     assert told["mail"] == {"sent": sum(told["mail"].values())}
-    kept = list((Path(env["RECERT_HOME"]) / "mail").glob("*.eml"))
-    assert len(kept) == told["mail"]["sent"]
+    letters = [path.read_bytes() for path in (Path(env["RECERT_HOME"]) / "mail").glob("*.eml")]
+    # Where the demo crosses a full ten minutes, the upkeep reminds people beside the rollout.
+    of_the_rollout = [letter for letter in letters if not OF_THE_UPKEEP.search(letter)]
+    assert len(of_the_rollout) == told["mail"]["sent"]
     assert _children_of(env["RECERT_HOME"]) == []
 
 
