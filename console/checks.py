@@ -17,7 +17,7 @@ from console.db_commands import schema_state
 from console.findings import Finding, Level
 from models import audit, roles
 from models.errors import DatabaseUnavailable, Unreachable, WrongInput
-from models.lifecycle import stray_holds
+from models.holds import stray_holds
 from models.people import users
 from models.words import Role
 from tasks.workbench import Workbench

@@ -25,6 +25,21 @@ LOG_NAME = "recert-error.log"
 LONGEST_REASON = 200
 
 # name, where it lives, what it is for
+ACTIONS = tuple(
+    (name, f"console.action_commands:{name.replace('-', '_')}", purpose)
+    for name, purpose in (
+        ("recertify", "Assign the course to come to selected learners who are due, and tell them."),
+        ("renotify", "Tell selected learners again of what they have not completed."),
+        ("due-date", "Give selected open assignments another Due Date."),
+        ("recertification-date", "Give selected certifications another Recertification Date."),
+        ("next-course", "Change the course that selected learners take next."),
+        ("assign", "Assign a course to selected learners now."),
+        ("unassign", "Take open assignments of a course back."),
+        ("complete", "Record that selected learners completed a course."),
+        ("archive", "Take selected learners out of circulation."),
+        ("unarchive", "Bring archived learners back."),
+    )
+)
 COMMANDS = (
     ("demo", "console.demo:demo", "Show it all: a sample organisation, the whole stack, one rollout."),
     ("up", "console.up:up", "Run everything: Prefect, its schedules, and mail."),
@@ -32,6 +47,7 @@ COMMANDS = (
     ("import", "console.import_commands:app", "Read courses, learners or history from a CSV file."),
     ("learners", "console.learners_commands:learners", "List who stands where."),
     ("explain", "console.explain_commands:explain", "Tell why a learner's dates and statuses are what they are."),
+    *ACTIONS,
     ("rollout", "console.rollout_commands:app", "Preview, start, watch and answer rollouts."),
     ("upkeep", "console.upkeep_commands:upkeep", "Do the daily duties now, by hand."),
     ("mail", "console.mail_commands:app", "See what was sent, and what became of it."),

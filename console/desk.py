@@ -105,7 +105,7 @@ def start(bench: Workbench, plan: RolloutPlan, email: str) -> Begun:
     from console import conductor  # noqa: PLC0415 - importing Prefect takes seconds
 
     conductor.require_prefect(bench)
-    return _begun(bench, rollouts.start_rollout(bench, plan, email))
+    return begin(bench, rollouts.start_rollout(bench, plan, email))
 
 
 def resume(bench: Workbench, rollout_id: int, email: str) -> Begun:
@@ -121,10 +121,10 @@ def resume(bench: Workbench, rollout_id: int, email: str) -> Begun:
 
     conductor.require_prefect(bench)
     resuming.resume(bench, rollout_id, actor)
-    return _begun(bench, rollout_id)
+    return begin(bench, rollout_id)
 
 
-def _begun(bench: Workbench, rollout_id: int) -> Begun:
+def begin(bench: Workbench, rollout_id: int) -> Begun:
     """Give a rollout that stands in the ledger its run; if that fails now, upkeep does it later."""
     from console import conductor  # noqa: PLC0415 - importing Prefect takes seconds
 
@@ -177,10 +177,10 @@ def answer_review(bench: Workbench, rollout_id: int, given: Answer, step: str) -
     try:
         verdict = review.give_answer(bench, rollout_id, given, Channel.COMMAND_LINE, step)
     except review.AnswerRefused:
-        _send_requests(bench, rollout_id)  # a code that was burnt is made good at once
+        send_requests(bench, rollout_id)  # a code that was burnt is made good at once
         raise
     if verdict.result == "counted":
-        trouble = _send_requests(bench, rollout_id) if verdict.excluded else ""
+        trouble = send_requests(bench, rollout_id) if verdict.excluded else ""
         return verdict, trouble and f"the others are asked anew when the mail server is back: {trouble}"
     from console import conductor  # noqa: PLC0415 - importing Prefect takes seconds
 
@@ -203,7 +203,7 @@ def remind(bench: Workbench, rollout_id: int, email: str | None) -> Reminded:
     """
     actor = _may_remind(bench, email) if email else "shell"
     asked = review.remind(bench, rollout_id, actor=actor)
-    return Reminded(asked, _send_requests(bench, rollout_id))
+    return Reminded(asked, send_requests(bench, rollout_id))
 
 
 def _may_remind(bench: Workbench, email: str) -> str:
@@ -214,7 +214,8 @@ def _may_remind(bench: Workbench, email: str) -> str:
         return people.require(connection, email, Role.OPERATOR).email
 
 
-def _send_requests(bench: Workbench, rollout_id: int) -> str:
+def send_requests(bench: Workbench, rollout_id: int) -> str:
+    """Send a rollout's requests to its approvers now; return why not, empty when they left."""
     from tasks.deliver import deliver_requests  # noqa: PLC0415 - whoever only looks needs no mail room
 
     return deliver_requests(bench, f"door-{rollout_id}-{secrets.token_hex(4)}", rollout_id).trouble or ""

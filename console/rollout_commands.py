@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from console import desk, rollout_orders
 from console.bench import opened_bench
+from console.item_output import write_items
 from console.output import say, write_json, write_json_array, write_table
 from console.parameters import As, Format, Key
 from console.rollout_output import (
@@ -21,7 +22,6 @@ from console.rollout_output import (
     tell_unreachable,
     unreachable_json,
     unreachable_lines,
-    write_items,
     write_list,
     write_preview,
 )
@@ -88,14 +88,15 @@ def start(plan: Path, /, *, as_: As, json: bool = False) -> None:
 
 
 @app.command(name="list", sort_key=2)
-def list_(*, json: bool = False) -> None:
-    """List all rollouts, the newest first.
+def list_(*, actions: bool = False, json: bool = False) -> None:
+    """List rollouts and reviewed actions, the newest first.
 
     Args:
+        actions: Also the actions that needed no review.
         json: One JSON array of rollout, name, state, requested_by, started_at.
     """
     with opened_bench() as bench, bench.database.read() as connection:
-        rollouts = ledger.rollouts(connection)
+        rollouts = [one for one in ledger.rollouts(connection) if actions or not one.is_direct]
     if json:
         write_json_array(map(rollout_json, rollouts))
     else:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import Row
-
 from console.desk import Begun
+from console.item_output import ITEM_COLUMNS, flat, opened
 from console.output import escaped, write_csv, write_json_array, write_table
 from console.parameters import Format
 from models import ledger
 from models.ledger import Rollout, StepRecord
 from models.reviews import Given
-from models.words import Outcome, StepSlug, StepState, flag_slugs
+from models.words import Outcome, StepSlug, StepState
 from tasks.checklist import STEPS
 from tasks.closing_lists import PERSON
 from tasks.items import as_json
@@ -27,12 +25,6 @@ from tasks.proposing import changes_in
 from tasks.reach import OutOfReach, known
 from tasks.wording import counted, in_words, leading_facts, out_of_reach
 
-PAIRS = ("due", "recertification", "course")
-ITEM_COLUMNS = (
-    "email", "employee_id", "first_name", "last_name", "department", "training_type", "outcome", "flags",
-    *[f"{name}_{side}" for name in PAIRS for side in ("before", "after")],
-)  # fmt: skip
-ITEM_TABLE = ("learner", "training_type", "outcome", "due_on", "recertification_on", "course", "flags")
 STEP_COLUMNS = ("step", "state", "opens_on", "lines", "changes", "applied_at", "reviewed_by")
 NAMED = 5
 
@@ -60,10 +52,10 @@ def write_preview(seen: Preview, form: Format) -> None:
 def _write_preview_json(seen: Preview) -> None:
     """Write the document piece by piece: a million items never become a list."""
     out = sys.stdout
-    out.write(_opened(plan_json(seen)) + ', "steps": [')
+    out.write(opened(plan_json(seen)) + ', "steps": [')
     for number, step in enumerate(seen.steps):
         head = {"step": step.step.slug.value, "opens_on": step.opens_on.isoformat(), "counts": step.counts}
-        out.write((", " if number else "") + _opened(head))
+        out.write((", " if number else "") + opened(head))
         if step.step.slug is StepSlug.VERIFY_COMPLETION:
             out.write(', "uncovered": ')
             write_json_array(dict(row._mapping) for row in seen.uncovered())  # noqa: SLF001 - SQLAlchemy's public name
@@ -73,14 +65,9 @@ def _write_preview_json(seen: Preview) -> None:
     out.write("]}\n")
 
 
-def _opened(document: Mapping[str, Any]) -> str:
-    """A document that more may be written into."""
-    return json.dumps(document, ensure_ascii=False)[:-1]
-
-
 def _preview_rows(seen: Preview, step: PreviewedStep) -> Iterator[dict[str, Any]]:
     for row in seen.items(step):
-        yield {"step": step.step.slug.value, **_flat(row)}
+        yield {"step": step.step.slug.value, **flat(row)}
 
 
 def _tell_preview(seen: Preview) -> None:
@@ -114,32 +101,6 @@ def _tell_facts(record: StepRecord) -> None:
         still_open = record.proposal.counts.get(Outcome.SKIP_OPEN_ASSIGNMENT.value, 0)
         for fact in leading_facts(record.slug, record.proposal.facts, still_open):
             line(f"         ! {fact}")
-
-
-def write_items(rows: Iterable[Row[Any]], form: Format) -> None:
-    """Write a proposal's items, streamed, each with whether it was applied."""
-    if form == "json":
-        write_json_array({**as_json(row), "applied": row.applied_at is not None} for row in rows)
-    elif form == "csv":
-        write_csv((*ITEM_COLUMNS, "applied"), map(_flat, rows))
-    else:
-        write_table((*ITEM_TABLE, "applied"), map(_compact, rows))
-
-
-def _flat(row: Row[Any]) -> dict[str, Any]:
-    values = {str(name): value for name, value in row._mapping.items()}  # noqa: SLF001 - SQLAlchemy's public name
-    return {**values, "flags": flag_slugs(row.flags), "applied": row.applied_at is not None}
-
-
-def _compact(row: Row[Any]) -> dict[str, Any]:
-    """What fits a line: who by address, else by Employee ID, and each pair of values as one."""
-    shown = as_json(row)
-    pairs = {name: _change(*shown[name]) for name in ("due_on", "recertification_on", "course")}
-    return {**shown, **pairs, "learner": row.email or row.employee_id, "applied": row.applied_at is not None}
-
-
-def _change(before: str | None, after: str | None) -> str:
-    return before or "" if before == after else f"{before or 'none'} > {after or 'none'}"
 
 
 def write_list(columns: Sequence[str], rows: Iterable[Mapping[str, Any]], form: Format) -> None:

@@ -40,6 +40,7 @@ def deployments() -> list[RunnerDeployment]:
     zone = load_settings().time_zone
     return [
         offered("annual-rollout", "annual_rollout", "The yearly rollout. Prefer `recert rollout start PLAN.toml`."),
+        offered("learner-action", "learner_action", "A large action, reviewed. Started by `recert`, never from here."),
         offered(
             "deliver-mail", "deliver_mail", "Sends what is due; as many runs at once as you start.", tags=("mail",)
         ),

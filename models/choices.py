@@ -58,6 +58,8 @@ class Choices:
         training_url: where mail sends learners whose course has no link of its own; empty = nowhere.
         reminder_days_before: how many days before the Due Date learners are reminded; empty = not before it.
         automatic_review_share: percent of the active learners whom one upkeep may assign to by itself.
+        action_review_over: how many learners an action may be about without a review.
+        unassign_up_to_percent: how far under way an assignment may be and still be taken back.
         attach_list: whether a review request carries the exact list as an attachment.
         quiet_hours, working_days: when mail to learners leaves, as text; ``hours`` reads them.
         mail_per_second, mail_per_minute, mail_per_hour: how many letters may leave, all senders together; 0 = any.
@@ -81,6 +83,8 @@ class Choices:
     resent: frozenset[MessageKind] = RESENT
     reminder_days_before: tuple[int, ...] = (7, 1)
     automatic_review_share: int = 5
+    action_review_over: int = 50
+    unassign_up_to_percent: int = 50
 
     @property
     def hours(self) -> Hours:
@@ -168,6 +172,12 @@ _KNOWN: dict[str, _Known] = {
         "5",
         "0 to 100",
         "percent of the active learners; more than that (and than 50) in one upkeep are left for review",
+    ),
+    "action_review_over": _Known(
+        number(0, MOST_LETTERS), "50", f"0 to {MOST_LETTERS}", "an action about more learners than this needs a review"
+    ),
+    "unassign_up_to_percent": _Known(
+        number(0, 99), "50", "0 to 99", "progress up to which an open assignment may be taken back"
     ),
     **{UNCERTAIN + kind.value: _policy_of(kind) for kind in MessageKind},
 }

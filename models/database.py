@@ -76,6 +76,25 @@ class Database:
             at_commit("after")
 
     @contextmanager
+    def migrate(self) -> Iterator[Connection]:
+        """Open a unit of work that may make tables anew, all of it or nothing.
+
+        SQLite changes a column by making its table anew, which references to it must not hinder; they are checked again
+        before the commit.
+
+        Raises:
+            DatabaseUnavailable: as ``write``.
+        """
+        with _told_in_one_line(), self.engine.connect() as connection:
+            connection = connection.execution_options(recert_writes=True, recert_migrates=True)  # noqa: PLW2901 - as above
+            with connection.begin():
+                yield connection
+                if self.is_sqlite and (broken := connection.exec_driver_sql("PRAGMA foreign_key_check").first()):
+                    raise AssertionError(f"a migration has lost what a row of {broken[0]} refers to")
+                at_commit("before")
+            at_commit("after")
+
+    @contextmanager
     def rehearse(self) -> Iterator[Connection]:
         """Open a unit of work that may write and is always undone.
 
@@ -145,6 +164,10 @@ def _sqlite_engine(url: str, *, durable: bool) -> Engine:
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         options: dict[str, Any] = dict(connection.get_execution_options())
+        if options.get("recert_migrates"):
+            connection.exec_driver_sql(
+                "PRAGMA foreign_keys=OFF"
+            )  # nothing within a transaction; each opens its own file
         connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("recert_writes") else "BEGIN")
 
     return engine

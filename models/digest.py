@@ -20,6 +20,7 @@ def items_digest(connection: Connection, head: str, proposal_id: int) -> str:
     courses = {row.id: row.code for row in connection.execute(select(course.c.id, course.c.code))}
     courses[None] = None
     types = {row.id: row.slug for row in connection.execute(select(training_type.c.id, training_type.c.slug))}
+    types[0] = None  # the learner as a whole
     item = rollout_item.c
     days = [item.due_before, item.due_after, item.recertification_before, item.recertification_after]
     query = (

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, String, and_, cast, exists, func, literal, or_, select, update
 
-from models.lifecycle import end_stray_holds
+from models.holds import end_stray_holds
 from models.tables import (
     approval,
     assignment,

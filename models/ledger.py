@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, select, update
 
 from models.errors import UnknownRollout
+from models.orders import ActionPlan, stored_plan
 from models.plan import RolloutPlan
 from models.tables import (
     proposal,
@@ -53,12 +54,13 @@ class StepRecord:
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """One rollout, as the ledger has it."""
+    """One rollout, as the ledger has it; ``action`` is None for a checklist, else the slug of its only step."""
 
     id: int
     name: str
     plan: RolloutPlan
     requested_by: str
+    action: StepSlug | None
     state: RolloutState
     started_at: datetime
     started_on: date
@@ -75,6 +77,11 @@ class Rollout:
     def is_alive(self) -> bool:
         """Whether it has not come to its end."""
         return self.state in ALIVE
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether it is an action that a door carries out itself, without a run in Prefect."""
+        return isinstance(self.plan, ActionPlan) and not self.plan.order.review
 
 
 def load(connection: Connection, rollout_id: int, *, lock: bool = False) -> Rollout:
@@ -115,7 +122,8 @@ def steps(connection: Connection, rollout_id: int) -> dict[StepSlug, StepRecord]
 
 
 def _rollout(row: Row[Any]) -> Rollout:
-    values = {**row._mapping, "plan": RolloutPlan.model_validate(row.plan), "state": RolloutState(row.state)}  # noqa: SLF001 - SQLAlchemy's public name for it
+    values = {**row._mapping, "plan": stored_plan(row.plan), "state": RolloutState(row.state)}  # noqa: SLF001 - SQLAlchemy's public name for it
+    values["action"] = StepSlug(row.action) if row.action else None
     return Rollout(**{str(key): value for key, value in values.items()})
 
 

@@ -7,16 +7,15 @@ from contextlib import contextmanager
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, insert, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, exists, insert, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
 
 from models.addresses import address_key
-from models.automatic import leave_to_people
 from models.errors import PlanInvalid, Refused
+from models.orders import ActionPlan
 from models.plan import RolloutPlan
 from models.roster import training_type_ids
 from models.tables import (
-    certification,
     course,
     exclusion,
     hold,
@@ -28,7 +27,7 @@ from models.tables import (
     rollout_training_type,
     training_type,
 )
-from models.words import ALIVE, LeftBecause, RolloutState, StepSlug, StepState
+from models.words import ALIVE, RolloutState, StepSlug, StepState
 
 # Who is named for what the upkeep starts and does by itself.
 UPKEEP = "upkeep"
@@ -69,14 +68,35 @@ def start(
     refuse_courses(connection, plan)
     if alive:
         refuse_second(connection, types)
-    values: dict[str, Any] = {"name": plan.name, "plan": plan.model_dump(mode="json"), "requested_by": requested_by}
-    values |= {"started_at": at, "started_on": today, "confirmed_at": at if confirmed else None}
-    state = RolloutState.RUNNING if confirmed else RolloutState.WAITING
-    made = connection.execute(insert(rollout).values(**values, state=state.value))
-    rollout_id = int(made.inserted_primary_key[0])  # type: ignore[index]  # a table with one key always has it
+    rollout_id = _write(connection, plan, requested_by, at=at, today=today, confirmed=confirmed)
     _claim_types(connection, rollout_id, types, alive=alive)
     _write_steps(connection, rollout_id, steps)
     return rollout_id
+
+
+def start_action(connection: Connection, plan: ActionPlan, requested_by: str, *, at: datetime, today: date) -> int:
+    """Write a new action, unconfirmed; return the id of its rollout. It claims no training type and blocks nobody."""
+    action = plan.order.action
+    rollout_id = _write(connection, plan, requested_by, at=at, today=today, confirmed=False, action=action.value)
+    _write_steps(connection, rollout_id, [(action, today)])
+    return rollout_id
+
+
+def _write(
+    connection: Connection,
+    plan: RolloutPlan,
+    requested_by: str,
+    *,
+    at: datetime,
+    today: date,
+    confirmed: bool,
+    action: str | None = None,
+) -> int:
+    values: dict[str, Any] = {"name": plan.name, "plan": plan.model_dump(mode="json"), "requested_by": requested_by}
+    values |= {"started_at": at, "started_on": today, "confirmed_at": at if confirmed else None, "action": action}
+    state = RolloutState.RUNNING if confirmed else RolloutState.WAITING
+    made = connection.execute(insert(rollout).values(**values, state=state.value))
+    return int(made.inserted_primary_key[0])  # type: ignore[index]  # a table with one key always has it
 
 
 def _claim_types(connection: Connection, rollout_id: int, types: Mapping[str, int], *, alive: bool) -> None:
@@ -224,27 +244,6 @@ def finish(connection: Connection, rollout_id: int, state: RolloutState, at: dat
     close_reviews(connection, select(proposal.c.id).where(proposal.c.step_id.in_(open_steps)), state.value, at)
     connection.execute(update(rollout_step).where(rollout_step.c.id.in_(open_steps)).values(state=state.value))
     return True
-
-
-def stray_holds(connection: Connection) -> dict[int, int]:
-    """Rollout id → number of holds that outlived it: a restored backup or a person's SQL may leave some."""
-    held = select(hold.c.rollout_id, func.count()).where(_stray()).group_by(hold.c.rollout_id)
-    return {row[0]: row[1] for row in connection.execute(held.order_by(hold.c.rollout_id))}
-
-
-def end_stray_holds(connection: Connection, at: datetime) -> int:
-    """End the holds that outlived their rollout; return how many.
-
-    Who became due under one is left to people.
-    """
-    held = certification.c.id.in_(select(hold.c.certification_id).where(_stray()))
-    leave_to_people(connection, held, today=at.date(), because=LeftBecause.HOLD_ENDED)
-    return connection.execute(update(hold).where(_stray()).values(ended_at=at)).rowcount
-
-
-def _stray() -> ColumnElement[bool]:
-    ended = select(rollout.c.id).where(rollout.c.state.not_in(ALIVE))
-    return and_(hold.c.ended_at.is_(None), hold.c.rollout_id.in_(ended))
 
 
 def close_reviews(connection: Connection, proposals: Select[Any], outcome: str, at: datetime) -> None:

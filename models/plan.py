@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
@@ -14,19 +14,29 @@ from models.words import StepSlug
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 Days = Annotated[int, Field(ge=0, le=3650)]
+ChecklistSlug = Literal[
+    StepSlug.VERIFY_COMPLETION,
+    StepSlug.RENOTIFY_INCOMPLETE,
+    StepSlug.SET_RECERTIFICATION_DATES,
+    StepSlug.DISABLE_AUTOMATIC_RECERTIFICATION,
+    StepSlug.RECERTIFY_DUE,
+    StepSlug.NOTIFY_LEARNERS,
+]
 
 
-class _Part(BaseModel):
+class Part(BaseModel):
+    """A part of a plan: unknown keys are refused, and nothing changes afterwards."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Incomplete(_Part):
+class Incomplete(Part):
     """What becomes of those who have not completed."""
 
     new_due_on: date = Field(description="New Due Date of assignments that are still open")
 
 
-class Audience(_Part):
+class Audience(Part):
     """Who the rollout is for; every list that is empty leaves its question open."""
 
     departments: list[Text] = Field(default=[], description="Only these departments")
@@ -34,10 +44,10 @@ class Audience(_Part):
     exclude: list[Text] = Field(default=[], description="E-mail addresses or employee ids to leave out")
 
 
-class Reviews(_Part):
+class Reviews(Part):
     """Where the rollout stops for approvers. The renewal itself always stops."""
 
-    steps: list[StepSlug] = Field(
+    steps: list[ChecklistSlug] = Field(
         default=[StepSlug.RENOTIFY_INCOMPLETE, StepSlug.SET_RECERTIFICATION_DATES, StepSlug.RECERTIFY_DUE],
         description="Steps that wait for approval",
     )
@@ -45,7 +55,7 @@ class Reviews(_Part):
     expires_in_days: int = Field(default=7, ge=1, le=90, description="Days an approver has to answer")
 
 
-class RolloutPlan(_Part):
+class RolloutPlan(Part):
     """One rollout, as a person plans it.
 
     Days are days of the organisation's time zone. What contradicts the calendar (``refuse_the_past``) or the stored

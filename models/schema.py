@@ -79,7 +79,7 @@ def upgrade(database: Database, revision: str = "head") -> None:
     found = current_revision(database)
     if found is not None and found not in _known_revisions():
         raise SchemaAhead
-    with database.write() as connection:
+    with database.migrate() as connection:
         command.upgrade(_config(connection), revision)
 
 
@@ -87,7 +87,7 @@ def downgrade(database: Database, revision: str) -> None:
     """Move the schema down to *revision* (``base`` empties the database)."""
     from alembic import command  # noqa: PLC0415
 
-    with database.write() as connection:
+    with database.migrate() as connection:
         command.downgrade(_config(connection), revision)
 
 

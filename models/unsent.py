@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, case, exists, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, delete, exists, select, update
 
 from models.outbox import MANAGER_PREFIX
 from models.post_history import cancel
@@ -37,6 +37,20 @@ def cancel_finished(connection: Connection, learners: Select[Any], *, at: dateti
     asks = message.c.kind != MessageKind.ESCALATION_RESOLVED.value  # which tells that they are completed
     finished = and_(_unsent(), asks, message.c.learner_id.in_(learners), exists(lines.correlate(message)), ~still_open)
     return cancel(connection, finished, at=at, by=by, reply="all that it asks for is done")
+
+
+def cancel_withdrawn(connection: Connection, learners: Select[Any], *, at: datetime, by: str) -> int:
+    """Take withdrawn assignments off the unsent mail to *learners*; cancel what asks for nothing else. Return how many."""
+    gone = select(assignment.c.id).where(assignment.c.certification_id.is_(None))
+    theirs = and_(_unsent(), message.c.learner_id.in_(learners))
+    line = select(message_line.c.message_id).where(message_line.c.message_id == message.c.id).correlate(message)
+    other = exists(line.where(message_line.c.assignment_id.not_in(gone)))
+    whole = and_(theirs, exists(line.where(message_line.c.assignment_id.in_(gone))), ~other)
+    cancelled = cancel(connection, whole, at=at, by=by, reply="what it asks for was taken back")
+    touched = select(message.c.id).where(theirs)
+    lines = and_(message_line.c.message_id.in_(touched), message_line.c.assignment_id.in_(gone))
+    connection.execute(delete(message_line).where(lines))
+    return cancelled
 
 
 def readdress(connection: Connection, learners: Select[Any], *, which: ColumnElement[bool] | None = None) -> int:

@@ -29,7 +29,7 @@ class DateBasis(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What one step proposes for one certification. Exactly one each; the second block changes nothing."""
+    """What a step or an action proposes for one line. Exactly one each; the second block changes nothing."""
 
     RENOTIFY = "renotify"
     RENOTIFY_KEEP_DUE = "renotify-keep-due"
@@ -38,6 +38,15 @@ class Outcome(StrEnum):
     DISABLE = "disable"
     RECERTIFY = "recertify"
     NOTIFY = "notify"
+    SET_DUE = "set-due"
+    SET_COURSE = "set-course"
+    ASSIGN = "assign"
+    UNASSIGN = "unassign"
+    ARCHIVE = "archive"
+    UNARCHIVE = "unarchive"
+    COMPLETE = "complete"
+    RECOMPUTE = "recompute"
+    UNDO = "undo"
 
     COMPLETED = "completed"
     OPEN_ASSIGNMENT = "open-assignment"
@@ -56,6 +65,10 @@ class Outcome(StrEnum):
     SKIP_CHANGED_SINCE_REVIEW = "skip-changed-since-review"
     SKIP_ALREADY_ASSIGNED = "skip-already-assigned"
     SKIP_NO_EMAIL = "skip-no-email"
+    SKIP_NOT_ASSIGNED = "skip-not-assigned"
+    SKIP_NO_DUE_DATE = "skip-no-due-date"
+    SKIP_OTHER_COURSE = "skip-other-course"
+    SKIP_STARTED = "skip-started"
 
     @property
     def changes(self) -> bool:
@@ -72,6 +85,15 @@ CHANGING = frozenset(
         Outcome.DISABLE,
         Outcome.RECERTIFY,
         Outcome.NOTIFY,
+        Outcome.SET_DUE,
+        Outcome.SET_COURSE,
+        Outcome.ASSIGN,
+        Outcome.UNASSIGN,
+        Outcome.ARCHIVE,
+        Outcome.UNARCHIVE,
+        Outcome.COMPLETE,
+        Outcome.RECOMPUTE,
+        Outcome.UNDO,
     }
 )
 
@@ -86,6 +108,7 @@ class Flag(IntFlag):
     WOULD_LAPSE = 16
     BROUGHT_FORWARD = 32
     NEW_SINCE_START = 64
+    DUE_AT_ONCE = 128
 
     @property
     def slug(self) -> str:
@@ -136,6 +159,7 @@ class LeftBecause(StrEnum):
     RETURNED = "returned"
     HOLD_ENDED = "hold-ended"
     UNUSUALLY_MANY = "unusually-many"
+    DATE_MOVED = "date-moved"
 
 
 class MessageState(StrEnum):
@@ -210,7 +234,10 @@ class Channel(StrEnum):
 
 
 class StepSlug(StrEnum):
-    """The steps' names for ever: keys of the ledger, of plans, and of task runs."""
+    """The steps' names for ever: keys of the ledger, of plans, and of task runs.
+
+    The first block is the rollout checklist's; each of the others is an action, and the only step of its own rollout.
+    """
 
     VERIFY_COMPLETION = "verify-completion"
     RENOTIFY_INCOMPLETE = "renotify-incomplete"
@@ -218,3 +245,16 @@ class StepSlug(StrEnum):
     DISABLE_AUTOMATIC_RECERTIFICATION = "disable-automatic-recertification"
     RECERTIFY_DUE = "recertify-due"
     NOTIFY_LEARNERS = "notify-learners"
+
+    RECERTIFY = "recertify"
+    RENOTIFY = "renotify"
+    DUE_DATE = "due-date"
+    RECERTIFICATION_DATE = "recertification-date"
+    NEXT_COURSE = "next-course"
+    ASSIGN = "assign"
+    UNASSIGN = "unassign"
+    ARCHIVE = "archive"
+    UNARCHIVE = "unarchive"
+    COMPLETE = "complete"
+    RECOMPUTE_DATES = "recompute-dates"
+    UNDO = "undo"

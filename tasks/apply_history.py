@@ -19,15 +19,14 @@ from sqlalchemy import (
     update,
 )
 
-from models.dates import add_months_sql, anchor_day_sql
 from models.learners import newest_completion
-from models.roster import succession
 from models.staging import settle
-from models.tables import Instant, assignment, certification, course
+from models.tables import Instant, assignment, certification
 from models.unsent import cancel_finished
 from models.words import DateBasis
 from tasks.importing import Importing
 from tasks.match_history import CHANGED, CHANGES, COMPLETES, CORRECTS, OLDER, REPEAT, REPLACES
+from tasks.recounting import recount
 
 OWN_DATE_REASON = "imported"
 
@@ -45,7 +44,14 @@ def apply(importing: Importing, lines: Any, basis: DateBasis) -> int:
     created = _create(importing, lines)
     if created:
         settle(importing.connection, assignment)
-    _stand(importing, lines, basis)
+    touched = or_(lines.c.act.in_(CHANGES), and_(lines.c.act.is_(None), lines.c.known_id.is_(None)))
+    recount(
+        importing.connection,
+        select(lines.c.certification_id).where(touched),
+        select(lines.c.known_id).where(lines.c.act.in_((COMPLETES, CORRECTS))),
+        basis=basis,
+        today=importing.today,
+    )
     _set_own_dates(importing, lines)
     completed = select(lines.c.learner_id).where(lines.c.act == COMPLETES)
     cancel_finished(importing.connection, completed, at=importing.at, by=importing.actor)
@@ -117,64 +123,6 @@ def _create(importing: Importing, lines: Any) -> int:
         .where(lines.c.act.is_(None), lines.c.known_id.is_(None))
     )
     return importing.count(insert(assignment).from_select(list(values), new))
-
-
-def _stand(importing: Importing, lines: Any, basis: DateBasis) -> None:
-    """Set where each touched certification stands; a newer completion ends an override."""
-    now = _facts(importing, lines, basis)
-    newer = and_(
-        now.c.completed_on.is_not(None),
-        or_(certification.c.completed_on.is_(None), now.c.completed_on > certification.c.completed_on),
-    )
-    taken = or_(certification.c.next_course_id == now.c.taken_id, now.c.given_id == now.c.taken_id)
-    values: dict[str, Any] = {
-        "cycle": now.c.cycle,
-        "course_id": func.coalesce(now.c.open_course_id, now.c.taken_id),
-        "completed_on": now.c.completed_on,
-        "computed_on": case((now.c.is_fresh == 1, now.c.computed_on), else_=certification.c.computed_on),
-        "next_course_id": case((and_(newer, taken), null()), else_=certification.c.next_course_id),
-    }
-    for name in ("override_on", "override_by", "override_at", "override_reason", "aligned_by"):
-        values[name] = case((newer, null()), else_=certification.c[name])
-    importing.connection.execute(update(certification).where(certification.c.id == now.c.id).values(values))
-
-
-def _facts(importing: Importing, lines: Any, basis: DateBasis) -> Subquery:
-    """One row for each certification in which an assignment changed.
-
-    Columns: id, cycle (the highest), open_course_id, taken_id (the course of the newest completion), completed_on,
-    is_fresh (1 where that completion is new or was changed), computed_on, given_id (for the course to come today).
-    """
-    stands, newest = certification.alias("stands"), assignment.alias("newest")
-    every = assignment.alias("every")
-    mine = every.c.certification_id == stands.c.id
-    succeeded = succession(importing.today)
-    ended = select(lines.c.known_id).where(lines.c.act.in_((COMPLETES, CORRECTS)))
-    fresh = or_(newest.c.cycle > stands.c.cycle, newest.c.id.in_(ended))
-    anchor = anchor_day_sql(basis, newest.c.assigned_on, newest.c.completed_on)
-    touched = or_(lines.c.act.in_(CHANGES), and_(lines.c.act.is_(None), lines.c.known_id.is_(None)))
-    return (
-        select(
-            stands.c.id,
-            select(func.max(every.c.cycle)).where(mine).correlate(stands).scalar_subquery().label("cycle"),
-            select(every.c.course_id)
-            .where(mine, every.c.completed_on.is_(None))
-            .correlate(stands)
-            .scalar_subquery()
-            .label("open_course_id"),
-            newest.c.course_id.label("taken_id"),
-            newest.c.completed_on,
-            case((fresh, 1), else_=0).label("is_fresh"),
-            add_months_sql(anchor, course.c.frequency_months).label("computed_on"),
-            succeeded.c.given_id,
-        )
-        .select_from(stands)
-        .outerjoin(newest, newest.c.id == newest_completion(stands).scalar_subquery())
-        .outerjoin(course, course.c.id == newest.c.course_id)
-        .outerjoin(succeeded, succeeded.c.origin_id == stands.c.next_course_id)
-        .where(stands.c.id.in_(select(lines.c.certification_id).where(touched)))
-        .subquery("facts")
-    )
 
 
 def _set_own_dates(importing: Importing, lines: Any) -> None:

@@ -16,7 +16,7 @@ from models.outbox import occasion, occasion_token
 from models.tables import proposal, rollout_item
 from models.words import MessageKind, StepState
 from tasks.proposing import CHANGES, LETTER_OF, case_of, counts, head
-from tasks.step import Chunk, Step, lock_certifications, mark_applied, set_aside_what_moved
+from tasks.step import Chunk, Step, lock_certifications, mark_applied, remember, set_aside_what_moved
 from tasks.workbench import Workbench
 
 CHUNK_ROWS = 20_000
@@ -107,8 +107,12 @@ def carry_out(connection: Connection, whole: Pass, above: int, upto: int, *, not
     What was approved, and by whose lease it is written, is ``apply_chunk``'s to ask.
     """
     chunk = _chunk(connection, whole, above, upto)
+    if whole.step.prepare is not None:
+        whole.step.prepare(chunk)
     lock_certifications(chunk)
     moved = set_aside_what_moved(chunk, whole.step)
+    if whole.step.keeps:
+        remember(chunk)
     if whole.step.apply is not None:
         whole.step.apply(chunk)
     applied = mark_applied(chunk)
@@ -142,7 +146,7 @@ def _chunk(connection: Connection, whole: Pass, above: int, upto: int) -> Chunk:
         above=above,
         upto=upto,
         at=whole.bench.now(),
-        actor=f"rollout {whole.rollout.id}",
+        actor=whole.rollout.requested_by if whole.rollout.action else f"rollout {whole.rollout.id}",
         occasion_token=occasion_token(whole.bench.key, occasion(whole.rollout.id, letter)),
         mail_domain=whole.bench.settings.mail_from.rpartition("@")[2].rstrip(">"),
         mail_hold=choices.read(connection).mail_hold,

@@ -210,5 +210,5 @@ def _still_holds(chunk: Chunk, now: Any) -> ColumnElement[bool]:
 
 def _apply(chunk: Chunk) -> None:
     """Assign, and queue the notices at once."""
-    recertify_due.assign(chunk)
+    recertify_due.assign(chunk, Outcome.RECERTIFY)
     queue_notices(chunk, MessageKind.RECERTIFICATION, MessageState.QUEUED, (Outcome.RECERTIFY,))

@@ -82,8 +82,12 @@ class FlowRun:
         report.publish(seen)
 
 
-def conduct(plan: RolloutPlan, requested_by: str, ticket: str, walk: Callable[[Stage], RolloutState]) -> State[Any]:
+def conduct(
+    plan: RolloutPlan | None, requested_by: str, ticket: str, walk: Callable[[Stage], RolloutState]
+) -> State[Any]:
     """Run *walk* on this flow run's rollout, and say by a state how the pass ended.
+
+    Without a *plan* only a door's ticket says which rollout it is.
 
     What does not answer (database, mail server) ends the pass in a retry, never in red.
     """

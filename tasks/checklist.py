@@ -14,6 +14,7 @@ from tasks import (
     set_recertification_dates,
     verify_completion,
 )
+from tasks.actions import ACTIONS
 from tasks.step import Step
 
 
@@ -50,6 +51,7 @@ CHECKLIST = (
         "planned",
         set_recertification_dates.still_holds,
         set_recertification_dates.apply,
+        keeps=True,
     ),
     Step(
         StepSlug.DISABLE_AUTOMATIC_RECERTIFICATION,
@@ -68,6 +70,7 @@ CHECKLIST = (
         "always",
         recertify_due.still_holds,
         recertify_due.apply,
+        keeps=True,
     ),
     Step(
         StepSlug.NOTIFY_LEARNERS,
@@ -81,4 +84,5 @@ CHECKLIST = (
         mails=True,
     ),
 )
-STEPS = {step.slug: step for step in CHECKLIST}
+# every step that a ledger may name: the checklist's, and the single ones of actions
+STEPS = {step.slug: step for step in (*CHECKLIST, *ACTIONS)}

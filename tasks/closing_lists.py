@@ -25,6 +25,7 @@ from models.tables import (
     training_type,
 )
 from models.words import MessageKind, MessageState, Outcome, StepSlug
+from tasks.checklist import CHECKLIST
 from tasks.proposing import CHANGES, case_of
 from tasks.verify_completion import uncovered
 from tasks.workbench import Workbench
@@ -34,7 +35,7 @@ PERSON = ("email", "employee_id", "first_name", "last_name", "department")
 MANAGER = ("manager_email", "manager")
 OPEN_FACTS = ("assigned_on", "first_due_on", "due_on", "progress")
 # The newest first. Step 6 is only about who was renewed; every other step has a line for the whole audience.
-WHOLE_AUDIENCE = tuple(slug for slug in reversed(StepSlug) if slug is not StepSlug.NOTIFY_LEARNERS)
+WHOLE_AUDIENCE = tuple(step.slug for step in reversed(CHECKLIST) if step.slug is not StepSlug.NOTIFY_LEARNERS)
 OUT_OF_IT = [Outcome.SKIP_ARCHIVED.value, Outcome.SKIP_EXCLUDED.value, Outcome.SKIP_LEFT_AUDIENCE.value]
 TELLING = {
     StepSlug.RENOTIFY_INCOMPLETE: MessageKind.RENOTIFICATION,
@@ -63,7 +64,8 @@ class Seen:
 
     def newest(self, *slugs: StepSlug) -> StepRecord | None:
         """The first of these steps that has a proposal."""
-        return next((self.steps[slug] for slug in slugs if self.steps[slug].proposal is not None), None)
+        found = (self.steps[slug] for slug in slugs if slug in self.steps)
+        return next((record for record in found if record.proposal is not None), None)
 
 
 @dataclass(frozen=True, slots=True)

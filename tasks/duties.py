@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from models import lifecycle
+from models import holds
 from models.words import MessageKind
 from tasks.automatic import Assigned, recertify
 from tasks.automatic_review import propose_left
 from tasks.gates import expire_gates
+from tasks.ordering import carry_on
 from tasks.reminders import Told, remind
 from tasks.weekly_digest import queue_digests
 from tasks.workbench import Workbench
@@ -22,6 +23,7 @@ class Done:
     Attributes:
         today: the day it was done for.
         expired: how many reviews were ended.
+        carried_on: how many actions were brought to their end.
         assigned: what was assigned, and what is due and left to people.
         proposed: the rollout that was opened to review those.
         told, digests: mails about Due Dates, and weekly digests.
@@ -29,6 +31,7 @@ class Done:
 
     today: date
     expired: int
+    carried_on: int
     assigned: Assigned
     proposed: int | None
     told: Told
@@ -40,6 +43,7 @@ class Done:
         assigned = self.assigned
         return {
             "reviews-expired": self.expired,
+            "actions-carried-on": self.carried_on,
             "assigned": assigned.certifications,
             "mail-taken-back": self.told.cancelled,
         }
@@ -63,12 +67,13 @@ def do_duties(bench: Workbench) -> Done:
     Raises:
         DatabaseUnavailable: what was done stays so; safe to call again.
     """
-    expired, assigned, proposed = expire(bench), recertify(bench), propose_left(bench)
-    return Done(bench.today(), expired, assigned, proposed, remind(bench), queue_digests(bench))
+    expired, carried_on = expire(bench), carry_on(bench)
+    assigned, proposed = recertify(bench), propose_left(bench)
+    return Done(bench.today(), expired, carried_on, assigned, proposed, remind(bench), queue_digests(bench))
 
 
 def expire(bench: Workbench) -> int:
     """End rollouts whose gate nobody answered, and holds that outlived their rollout; return how many rollouts."""
     with bench.database.write() as connection:
-        lifecycle.end_stray_holds(connection, bench.now())
+        holds.end_stray_holds(connection, bench.now())
     return len(expire_gates(bench))

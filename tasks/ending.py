@@ -41,7 +41,7 @@ def end(
         drop_mail: cancel what is not sent yet, instead of sending the notices of assignments already made.
     """
     whole = ledger.load(connection, rollout_id, lock=True)
-    held = ledger.steps(connection, rollout_id)[StepSlug.DISABLE_AUTOMATIC_RECERTIFICATION].is_done
+    holding = ledger.steps(connection, rollout_id).get(StepSlug.DISABLE_AUTOMATIC_RECERTIFICATION)
     if whole.is_alive:
         _leave_to_people(connection, rollout_id, bench.today())
     if not lifecycle.finish(connection, rollout_id, state, bench.now(), reason):
@@ -51,7 +51,7 @@ def end(
     audit.record(
         connection, at=bench.now(), actor=actor, act="end-rollout", subject=f"rollout {rollout_id}", detail=detail
     )
-    if held and not whole.plan.restore_automatic:
+    if holding is not None and holding.is_done and not whole.plan.restore_automatic:
         _switch_off(connection, bench, whole)
     return True
 

@@ -50,6 +50,8 @@ def last_day(today: date, plan: RolloutPlan, record: StepRecord) -> date:
         StepSlug.RENOTIFY_INCOMPLETE: plan.incomplete.new_due_on - timedelta(days=1),
         StepSlug.SET_RECERTIFICATION_DATES: plan.recertify_on,
         StepSlug.RECERTIFY_DUE: record.proposal.proposed_on + timedelta(days=plan.due_in_days - 1),
+        StepSlug.RECERTIFY: record.proposal.proposed_on + timedelta(days=plan.due_in_days - 1),
+        StepSlug.DUE_DATE: plan.incomplete.new_due_on - timedelta(days=1),
     }.get(record.slug, planned)
     return max(today, min(planned, sensible))
 

@@ -35,7 +35,7 @@ def item_lines(proposal_id: int, outcomes: Sequence[str] = ()) -> Select[Any]:
             item.applied_at,
         )
         .join_from(rollout_item, learner, learner.c.id == item.learner_id)
-        .join(training_type, training_type.c.id == item.training_type_id)
+        .outerjoin(training_type, training_type.c.id == item.training_type_id)
         .outerjoin(before, before.c.id == item.course_before)
         .outerjoin(after, after.c.id == item.course_after)
         .where(item.proposal_id == proposal_id)

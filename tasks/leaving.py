@@ -22,7 +22,7 @@ from tasks.workbench import Workbench
 # What makes a rollout's notice of each kind necessary.
 OCCASIONED_BY = {
     MessageKind.RENOTIFICATION: (Outcome.RENOTIFY, Outcome.RENOTIFY_KEEP_DUE),
-    MessageKind.RECERTIFICATION: (Outcome.RECERTIFY,),
+    MessageKind.RECERTIFICATION: (Outcome.RECERTIFY, Outcome.ASSIGN),
 }
 
 

@@ -27,6 +27,9 @@ LETTER_OF = {
     StepSlug.RENOTIFY_INCOMPLETE: MessageKind.RENOTIFICATION,
     StepSlug.RECERTIFY_DUE: MessageKind.RECERTIFICATION,
     StepSlug.NOTIFY_LEARNERS: MessageKind.RECERTIFICATION,
+    StepSlug.RECERTIFY: MessageKind.RECERTIFICATION,
+    StepSlug.RENOTIFY: MessageKind.RENOTIFICATION,
+    StepSlug.ASSIGN: MessageKind.RECERTIFICATION,
 }
 
 
@@ -130,10 +133,10 @@ def facts(connection: Connection, proposal_id: int, slug: StepSlug, today: date)
     changing = (item.proposal_id == proposal_id) & item.outcome.in_(CHANGES)
     row = connection.execute(select(*flagged, *spans).where(changing)).one()
     found: dict[str, Any] = {bit.slug: int(row[index]) for index, bit in enumerate(Flag) if row[index]}
-    if slug is StepSlug.SET_RECERTIFICATION_DATES:
+    if slug in (StepSlug.SET_RECERTIFICATION_DATES, StepSlug.RECERTIFICATION_DATE):
         found["extends_by_at_most_days"] = max(0, row.extends_by_at_most or 0)
         found["brings_forward_by_at_most_days"] = max(0, -(row.brings_forward or 0))
-    if slug is StepSlug.RENOTIFY_INCOMPLETE:
+    if slug in (StepSlug.RENOTIFY_INCOMPLETE, StepSlug.RENOTIFY, StepSlug.DUE_DATE):
         found.update(_past_due(connection, proposal_id, today))
     return found
 

@@ -27,8 +27,14 @@ PATIENCE_SECONDS = 5.0
 SMTPUTF8 = "smtputf8"
 CARRIES = "server-carries-smtputf8"
 # The steps whose list says who will be mailed. The notices of step 6 are those born in step 5.
-MAILING = (StepSlug.RENOTIFY_INCOMPLETE, StepSlug.RECERTIFY_DUE)
-MAILED = [Outcome.RENOTIFY.value, Outcome.RENOTIFY_KEEP_DUE.value, Outcome.RECERTIFY.value]
+MAILING = (
+    StepSlug.RENOTIFY_INCOMPLETE,
+    StepSlug.RECERTIFY_DUE,
+    StepSlug.RECERTIFY,
+    StepSlug.RENOTIFY,
+    StepSlug.ASSIGN,
+)
+MAILED = [outcome.value for outcome in (Outcome.RENOTIFY, Outcome.RENOTIFY_KEEP_DUE, Outcome.RECERTIFY, Outcome.ASSIGN)]
 
 
 class Why(StrEnum):
@@ -88,7 +94,7 @@ def judge(email: str) -> Why | None:
 
 def of_rollout(connection: Connection, steps: Mapping[StepSlug, StepRecord]) -> Iterator[tuple[StepSlug, OutOfReach]]:
     """Stream whom the mail of a rollout's present lists is known not to reach, as it was when their gates opened."""
-    for slug in MAILING:
+    for slug in (slug for slug in MAILING if slug in steps):
         made = steps[slug].proposal
         if made is not None and (made.facts.get(Why.NO_MAILBOX) or made.facts.get(CARRIES) is False):
             found = known(of_list(connection, made.id), carried=made.facts.get(CARRIES))

@@ -54,13 +54,13 @@ def still_holds(chunk: Chunk, now: Any) -> ColumnElement[bool]:
 
 def apply(chunk: Chunk) -> None:
     """Assign, and write the notices, held until the next step releases them."""
-    assign(chunk)
+    assign(chunk, Outcome.RECERTIFY)
     queue_notices(chunk, MessageKind.RECERTIFICATION, MessageState.HELD, (Outcome.RECERTIFY,))
 
 
-def assign(chunk: Chunk) -> None:
-    """Assign the courses to come and begin the next cycles."""
-    mine = chunk.todo(Outcome.RECERTIFY)
+def assign(chunk: Chunk, outcome: Outcome) -> None:
+    """Assign the course after of each item of *outcome*, and begin the next cycles."""
+    mine = chunk.todo(outcome)
     keys = select(rollout_item.c.certification_id).where(mine)
     chunk.connection.execute(
         insert(assignment).from_select(

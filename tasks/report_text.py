@@ -5,7 +5,7 @@ from __future__ import annotations
 from models.ledger import StepRecord
 from models.reviews import Given
 from models.words import StepState
-from tasks.checklist import CHECKLIST, STEPS
+from tasks.checklist import STEPS
 from tasks.overview import Overview
 from tasks.proposing import changes_in
 from tasks.review_letters import summary
@@ -22,8 +22,8 @@ def plain(text: str) -> str:
 
 def dashboard(seen: Overview) -> str:
     """The whole rollout on one page: steps, states, counts, days, who reviewed, mail by state, what happens next."""
-    rollout, plan = seen.rollout, seen.rollout.plan
-    records = [seen.steps[step.slug] for step in CHECKLIST]
+    rollout = seen.rollout
+    records = list(seen.steps.values())
     mail = ", ".join(f"{number:,} {state}" for state, number in seen.mail.items()) or "none yet"
     lines = [
         f"# {plain(rollout.name)}",
@@ -37,10 +37,19 @@ def dashboard(seen: Overview) -> str:
         "",
         f"**Mail:** {mail}.",
         "",
+        *_days(seen),
+    ]
+    return "\n".join([*lines, *[line for record in records for line in _counts(record)]])
+
+
+def _days(seen: Overview) -> list[str]:
+    if seen.rollout.action is not None:
+        return []
+    plan = seen.rollout.plan
+    return [
         f"New Due Date: {in_words(plan.incomplete.new_due_on)}. Aligned from: {in_words(plan.aligned_from)}.",
         f"Common Recertification Date: {in_words(plan.recertify_on)}. Days to renew: {plan.due_in_days}.",
     ]
-    return "\n".join([*lines, *[line for record in records for line in _counts(record)]])
 
 
 def _row(seen: Overview, record: StepRecord) -> str:

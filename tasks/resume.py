@@ -55,9 +55,9 @@ def _resumable(connection: Connection, bench: Workbench, rollout_id: int) -> Rol
         raise NotResumable(
             f"rollout {rollout_id} is {rollout.state.value}: only one that failed or expired can be resumed"
         )
-    renotify = ledger.steps(connection, rollout_id)[StepSlug.RENOTIFY_INCOMPLETE]
+    renotify = ledger.steps(connection, rollout_id).get(StepSlug.RENOTIFY_INCOMPLETE)
     new_due_on = rollout.plan.incomplete.new_due_on
-    if not renotify.is_done and new_due_on < bench.today():
+    if renotify is not None and not renotify.is_done and new_due_on < bench.today():
         raise NotResumable(
             f"rollout {rollout_id} would give a Due Date that has passed ({new_due_on}): "
             "start another one with a later new_due_on"

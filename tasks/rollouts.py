@@ -112,7 +112,9 @@ def _somebody(connection: Connection, case_: Case) -> None:
         )
 
 
-def open_rollout(bench: Workbench, plan: RolloutPlan, requested_by: str, ticket: str, flow_run_id: str) -> Opened:
+def open_rollout(
+    bench: Workbench, plan: RolloutPlan | None, requested_by: str, ticket: str, flow_run_id: str
+) -> Opened:
     """Find or write the rollout of a flow run and take its lease.
 
     A run that brings a door's ticket works on the rollout the door wrote. One without comes from Prefect's own form:
@@ -125,15 +127,16 @@ def open_rollout(bench: Workbench, plan: RolloutPlan, requested_by: str, ticket:
     rollout_id = _rollout_of_run(bench, flow_run_id)
     if rollout_id is None:
         genuine = codes.read_ticket(bench.key, ticket) if ticket else None
-        if ticket and genuine is None:
+        if genuine is None and (ticket or plan is None):
             raise TicketRefused
-        if genuine is None:
+        if genuine is None and plan is not None:
             rollout_id = start_rollout(bench, plan, requested_by, confirmed=False, flow_run_id=flow_run_id)
-        else:
+        elif genuine is not None:
             rollout_id = genuine[0]
             with bench.database.write() as connection:
                 if not lease.bind_run(connection, rollout_id, flow_run_id, genuine[1]):
                     raise TicketRefused
+    assert rollout_id is not None  # noqa: S101 - found, written, or refused above
     with bench.database.write() as connection:
         epoch = lease.take_lease(connection, rollout_id, bench.now())
         if ledger.load(connection, rollout_id).confirmed_at is not None:

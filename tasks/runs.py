@@ -18,6 +18,7 @@ from prefect.states import Cancelling, Scheduled
 from models.errors import PrefectUnavailable
 
 ANNUAL_ROLLOUT = "annual-rollout/annual-rollout"
+LEARNER_ACTION = "learner-action/learner-action"
 
 
 @dataclass(frozen=True, slots=True)

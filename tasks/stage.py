@@ -21,7 +21,7 @@ from models.tables import message
 from models.words import Channel, Decision, MessageState, RolloutState, StepSlug, StepState
 from tasks import rollouts
 from tasks.applying import apply_step
-from tasks.checklist import CHECKLIST
+from tasks.checklist import STEPS
 from tasks.deliver import deliver_mail
 from tasks.overview import Overview, overview
 from tasks.report_text import review_form
@@ -254,8 +254,10 @@ class Stage:
                 rollouts.close_step(self.bench, self.opened, step.slug)
 
     def steps_left(self) -> Iterator[Step]:
-        """Each step of the checklist in turn, again and again until it is done; none after a rejection."""
-        for step in CHECKLIST:
+        """Each step of the ledger in turn, again and again until it is done; none after a rejection."""
+        with self.bench.database.read() as connection:
+            slugs = list(ledger.steps(connection, self.opened.rollout_id))
+        for step in (STEPS[slug] for slug in slugs):
             worked = False
             while not (record := self.record(step.slug)).is_done:
                 if record.state is StepState.REJECTED:

@@ -18,14 +18,16 @@ from sqlalchemy import (
     func,
     insert,
     literal,
+    or_,
     select,
     update,
 )
 
+from models.orders import ActionPlan
 from models.plan import RolloutPlan
 from models.roster import standing
 from models.staging import count
-from models.tables import certification, rollout_item
+from models.tables import certification, certification_before, rollout_item
 from models.words import CHANGING, Flag, Outcome, StepSlug
 from tasks.audience import Case, audience
 
@@ -108,11 +110,15 @@ class Step:
         title: what operations and approvers read.
         opens_on: the day it opens, from the plan and the day the rollout started.
         rule: what it proposes, over the audience's columns.
-        review: ``always``, ``planned`` (where the plan asks for it) or ``never``.
+        review: ``always``, ``planned`` (where the plan asks for it), ``ordered`` (where an action's order does) or
+            ``never``.
         still_holds: whether an item's values before still stand, over a fresh standing; None = nothing to apply.
         apply: carries a chunk out; its items hold by now.
         source: the earlier step whose renewed items alone this one is about, instead of the audience.
         people: whom it has items for, instead of the audience: a subquery of the same columns.
+        prepare: makes what the lines of a chunk stand on, before they are locked and looked at again.
+        moved: which lines hold no longer, where it is not a certification's standing that tells.
+        keeps: it changes certifications, and what it replaces is kept for whoever undoes it.
     """
 
     slug: StepSlug
@@ -125,9 +131,14 @@ class Step:
     source: StepSlug | None = None
     mails: bool = False
     people: Callable[[Case], Subquery] | None = None
+    prepare: Callable[[Chunk], None] | None = None
+    moved: Callable[[Chunk], ColumnElement[bool]] | None = None
+    keeps: bool = False
 
     def reviewed(self, plan: RolloutPlan) -> bool:
         """Whether this step stops for approvers under *plan*."""
+        if isinstance(plan, ActionPlan):
+            return self.review == "ordered" and plan.order.review
         return self.review == "always" or (self.review == "planned" and self.slug in plan.reviews.steps)
 
 
@@ -197,6 +208,8 @@ def lock_certifications(chunk: Chunk) -> None:
 
 def set_aside_what_moved(chunk: Chunk, step: Step) -> int:
     """Give every item whose values before no longer hold its code; return how many there were."""
+    if step.moved is not None:
+        return _set_aside(chunk, step.moved(chunk))
     if step.still_holds is None:
         return 0
     now = chunk.standings()
@@ -207,8 +220,30 @@ def set_aside_what_moved(chunk: Chunk, step: Step) -> int:
         .where(chunk.todo(), now.c.archived.is_(False), step.still_holds(chunk, now.c))
         .correlate(None)
     )
-    moved = update(rollout_item).where(chunk.todo(), rollout_item.c.certification_id.not_in(holding))
+    return _set_aside(chunk, rollout_item.c.certification_id.not_in(holding))
+
+
+def _set_aside(chunk: Chunk, which: ColumnElement[bool]) -> int:
+    moved = update(rollout_item).where(chunk.todo(), which)
     return count(chunk.connection, moved.values(**unchanged(Outcome.SKIP_CHANGED_SINCE_REVIEW)))
+
+
+def remember(chunk: Chunk) -> None:
+    """Keep what the chunk is about to replace and no item says: overrides, courses to come, what was left to people."""
+    kept = [column for column in certification_before.c if column.name != "proposal_id"]
+    values = [certification.c["id" if column.name == "certification_id" else column.name] for column in kept]
+    anything = or_(
+        certification.c.next_course_id.is_not(None),
+        certification.c.override_on.is_not(None),
+        certification.c.left_to_people_on.is_not(None),
+    )
+    replaced = (
+        select(literal(chunk.proposal_id), *values)
+        .join_from(rollout_item, certification, certification.c.id == rollout_item.c.certification_id)
+        .where(chunk.todo(), anything)
+    )
+    columns = ["proposal_id", *[column.name for column in kept]]
+    chunk.connection.execute(insert(certification_before).from_select(columns, replaced))
 
 
 def unchanged(outcome: Outcome) -> dict[str, Any]:

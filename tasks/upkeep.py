@@ -93,6 +93,8 @@ def mend(bench: Workbench, rollout: Rollout) -> Remedy:
     Raises:
         PrefectUnavailable: nothing was done.
     """
+    if rollout.is_direct:
+        return Remedy.NOTHING
     run = runs.find_run(rollout.flow_run_id) if rollout.flow_run_id else None
     chosen = remedy(Situation(rollout, run, is_ready(bench, rollout), bench.now()))
     if chosen is Remedy.WAKE:
@@ -125,13 +127,11 @@ def begin(bench: Workbench, rollout_id: int, *, anew: bool = False) -> str:
         if anew:
             lease.unbind_run(connection, rollout_id)
         rollout = ledger.load(connection, rollout_id)
+    ticket = codes.ticket(bench.key, rollout_id, rollout.run_number)
+    plan = {"plan": rollout.plan.model_dump(mode="json"), "requested_by": rollout.requested_by}
     run_id = runs.begin_run(
-        runs.ANNUAL_ROLLOUT,
-        {
-            "plan": rollout.plan.model_dump(mode="json"),
-            "requested_by": rollout.requested_by,
-            "ticket": codes.ticket(bench.key, rollout_id, rollout.run_number),
-        },
+        runs.LEARNER_ACTION if rollout.action else runs.ANNUAL_ROLLOUT,
+        {**({"rollout": rollout_id} if rollout.action else plan), "ticket": ticket},
         key=f"rollout-{rollout_id}-{rollout.run_number}-{rollout.started_at:%Y%m%d%H%M%S%f}",
         name=rollout.name,
         tags=["recert", f"rollout:{rollout_id}", *rollout.plan.training_types],

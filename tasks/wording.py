@@ -17,6 +17,15 @@ OUTCOME_WORDS = {
     Outcome.DISABLE: "are held from automatic recertification",
     Outcome.RECERTIFY: "are assigned the renewal",
     Outcome.NOTIFY: "are sent their notice",
+    Outcome.SET_DUE: "get another Due Date",
+    Outcome.SET_COURSE: "get another course to come",
+    Outcome.ASSIGN: "are assigned the course",
+    Outcome.UNASSIGN: "have their assignment taken back",
+    Outcome.ARCHIVE: "are archived",
+    Outcome.UNARCHIVE: "come back from the archive",
+    Outcome.COMPLETE: "are recorded as completed",
+    Outcome.RECOMPUTE: "get another computed Recertification Date",
+    Outcome.UNDO: "are put back as they were",
     Outcome.COMPLETED: "have completed",
     Outcome.OPEN_ASSIGNMENT: "have not completed yet",
     Outcome.SKIP_UNCHANGED: "stay as they are: nothing would change",
@@ -34,6 +43,10 @@ OUTCOME_WORDS = {
     Outcome.SKIP_CHANGED_SINCE_REVIEW: "left out: changed since the review",
     Outcome.SKIP_ALREADY_ASSIGNED: "left out: already assigned by this rollout",
     Outcome.SKIP_NO_EMAIL: "cannot be mailed: no address",
+    Outcome.SKIP_NOT_ASSIGNED: "left out: nothing is assigned",
+    Outcome.SKIP_NO_DUE_DATE: "left out: no Due Date to tell of; set one first",
+    Outcome.SKIP_OTHER_COURSE: "left out: another course is assigned",
+    Outcome.SKIP_STARTED: "left out: the course is under way",
 }
 
 
@@ -50,7 +63,7 @@ def counted(counts: Mapping[str, int]) -> list[tuple[str, int]]:
 def leading_facts(slug: StepSlug, facts: Mapping[str, Any], still_open: int) -> list[str]:
     """What an approver must see first, one line each; the gravest first."""
     lines = []
-    if slug is StepSlug.SET_RECERTIFICATION_DATES:
+    if slug in (StepSlug.SET_RECERTIFICATION_DATES, StepSlug.RECERTIFICATION_DATE):
         if still_open:
             how = "has still not completed: keeps the assignment and is not aligned"
             lines.append(
@@ -63,6 +76,8 @@ def leading_facts(slug: StepSlug, facts: Mapping[str, Any], still_open: int) -> 
     if number := facts.get("date-overridden"):
         set_by_hand = "a date that was set by hand, which this replaces"
         lines.append(_people(number, f"has {set_by_hand}", f"have {set_by_hand}"))
+    if number := facts.get("due-at-once"):
+        lines.append(_people(number, "becomes due at once", "become due at once"))
     if number := facts.get("course-changed"):
         lines.append(_people(number, "gets another course than the last one", "get another course than the last one"))
     if number := facts.get("new-since-start"):

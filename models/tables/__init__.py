@@ -19,6 +19,7 @@ from models.tables.post import (
 )
 from models.tables.rollouts import (
     approval,
+    certification_before,
     exclusion,
     hold,
     proposal,
@@ -28,6 +29,8 @@ from models.tables.rollouts import (
     rollout_item,
     rollout_step,
     rollout_training_type,
+    selection,
+    selection_line,
 )
 
 __all__ = [
@@ -39,6 +42,7 @@ __all__ = [
     "audit",
     "bounce",
     "certification",
+    "certification_before",
     "course",
     "exclusion",
     "hold",
@@ -57,6 +61,8 @@ __all__ = [
     "rollout_item",
     "rollout_step",
     "rollout_training_type",
+    "selection",
+    "selection_line",
     "setting",
     "training_type",
 ]

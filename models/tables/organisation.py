@@ -85,7 +85,7 @@ assignment = Table(
     "assignment",
     metadata,
     identity(),
-    link("certification_id", "certification"),
+    link("certification_id", "certification", null=True),  # NULL = withdrawn: no certification has it any more
     Column("cycle", Integer, nullable=False),
     link("course_id", "course"),
     Column("assigned_on", Date),
@@ -94,9 +94,13 @@ assignment = Table(
     Column("progress", Integer, nullable=False, server_default="0"),  # percent
     Column("completed_on", Date),  # NULL = open
     link("rollout_id", "rollout", null=True),
+    link("withdrawn_from", "certification", null=True, index=True),  # whose it was
+    link("withdrawn_by", "rollout", null=True),  # the action that took it back
+    Column("withdrawn_at", Instant),
     UniqueConstraint("certification_id", "cycle"),
     CheckConstraint("progress BETWEEN 0 AND 100", name="progress"),
     CheckConstraint("assigned_on IS NOT NULL OR completed_on IS NOT NULL", name="dated"),
+    CheckConstraint("(certification_id IS NULL) = (withdrawn_from IS NOT NULL)", name="withdrawn"),
 )
 Index(
     "uq_assignment_open",

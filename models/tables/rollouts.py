@@ -26,6 +26,7 @@ rollout = Table(
     Column("name", String(200), nullable=False),
     Column("plan", JSON, nullable=False),
     Column("requested_by", String(320), nullable=False),
+    Column("action", String(30)),  # NULL = the checklist; else the slug of its only step
     Column("state", String(20), nullable=False),
     Column("started_at", Instant, nullable=False),
     Column("started_on", Date, nullable=False),
@@ -95,8 +96,8 @@ rollout_item = Table(
     metadata,
     Column("proposal_id", BigId, ForeignKey("proposal.id"), primary_key=True),
     Column("learner_id", BigId, ForeignKey("learner.id"), primary_key=True),
-    Column("training_type_id", BigId, ForeignKey("training_type.id"), primary_key=True),
-    Column("certification_id", BigId, ForeignKey("certification.id"), nullable=False),
+    Column("training_type_id", BigId, primary_key=True, autoincrement=False),  # 0 = the learner as a whole
+    Column("certification_id", BigId, ForeignKey("certification.id")),  # NULL = the learner, or one yet to be made
     Column("outcome", String(30), nullable=False),
     Column("flags", Integer, nullable=False),  # a sum of words.Flag
     Column("due_before", Date),
@@ -110,6 +111,45 @@ rollout_item = Table(
     sqlite_with_rowid=False,
 )
 Index("ix_rollout_item_certification_id", rollout_item.c.certification_id)
+
+# What a change replaced and no item says, where there was anything; written with the change, for whoever undoes it.
+certification_before = Table(
+    "certification_before",
+    metadata,
+    Column("proposal_id", BigId, ForeignKey("proposal.id"), primary_key=True),
+    Column("certification_id", BigId, ForeignKey("certification.id"), primary_key=True),
+    Column("next_course_id", BigId, ForeignKey("course.id")),
+    Column("computed_on", Date),
+    Column("override_on", Date),
+    Column("override_by", String(320)),
+    Column("override_at", Instant),
+    Column("override_reason", String(300)),
+    Column("aligned_by", BigId, ForeignKey("rollout.id")),
+    Column("left_to_people_on", Date),
+    Column("left_to_people_because", String(30)),
+    sqlite_with_rowid=False,
+)
+
+# Whom an action is about, resolved once from what a person chose, and never changed.
+selection = Table(
+    "selection",
+    metadata,
+    identity(),
+    Column("chosen", JSON, nullable=False),  # how: names, filters, or everybody
+    Column("made_by", String(320), nullable=False),
+    Column("made_at", Instant, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("digest", String(64), nullable=False),
+)
+
+selection_line = Table(
+    "selection_line",
+    metadata,
+    Column("selection_id", BigId, ForeignKey("selection.id"), primary_key=True),
+    Column("learner_id", BigId, ForeignKey("learner.id"), primary_key=True),
+    Column("training_type_id", BigId, primary_key=True, autoincrement=False),  # 0 = who has no certification
+    sqlite_with_rowid=False,
+)
 
 exclusion = Table(
     "exclusion",

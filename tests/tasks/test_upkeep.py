@@ -40,6 +40,7 @@ ROLLOUT = Rollout(
     name="annual-2027",
     plan=a_plan(),
     requested_by=OPERATOR,
+    action=None,
     state=RolloutState.RUNNING,
     started_at=NOW - timedelta(days=1),
     started_on=NOW.date(),

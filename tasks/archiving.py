@@ -1,0 +1,61 @@
+"""Actions on the learner as a whole: out of circulation, and back; dates and courses stay as they are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Date, cast, literal, null, select, update
+
+from models.automatic import leave_to_people
+from models.tables import certification, learner, rollout_item
+from models.tables.columns import BigId
+from models.unsent import cancel_of_learners
+from models.words import LeftBecause, Outcome
+from tasks.audience import Case
+from tasks.step import Chunk, Rule, chosen
+
+NO_DAY, NO_KEY = cast(null(), Date), cast(null(), BigId)
+
+
+def archive_rule(case_: Case, person: Any) -> Rule:
+    """Propose to archive who is active."""
+    del case_
+    return _of_learner(chosen((person.is_archived, Outcome.SKIP_ARCHIVED), otherwise=Outcome.ARCHIVE))
+
+
+def unarchive_rule(case_: Case, person: Any) -> Rule:
+    """Propose to bring back who is archived."""
+    del case_
+    return _of_learner(chosen((person.is_archived, Outcome.UNARCHIVE), otherwise=Outcome.SKIP_UNCHANGED))
+
+
+def _of_learner(outcome: ColumnElement[str]) -> Rule:
+    none = (NO_DAY, NO_DAY)
+    return Rule(outcome, literal(0), due=none, recertification=none, course=(NO_KEY, NO_KEY), assignment=NO_KEY)
+
+
+def archived_meanwhile(chunk: Chunk) -> ColumnElement[bool]:
+    """Somebody else archived them."""
+    del chunk
+    return rollout_item.c.learner_id.in_(select(learner.c.id).where(learner.c.archived_at.is_not(None)))
+
+
+def returned_meanwhile(chunk: Chunk) -> ColumnElement[bool]:
+    """Somebody else brought them back."""
+    del chunk
+    return rollout_item.c.learner_id.in_(select(learner.c.id).where(learner.c.archived_at.is_(None)))
+
+
+def archive(chunk: Chunk) -> None:
+    """Archive, and take back the mail that has not left."""
+    mine = select(rollout_item.c.learner_id).where(chunk.todo(Outcome.ARCHIVE))
+    chunk.connection.execute(update(learner).where(learner.c.id.in_(mine)).values(archived_at=chunk.at))
+    cancel_of_learners(chunk.connection, mine, at=chunk.at, by=chunk.actor, reply="the learner was archived")
+
+
+def unarchive(chunk: Chunk) -> None:
+    """Bring back; who is overdue is left to people."""
+    mine = select(rollout_item.c.learner_id).where(chunk.todo(Outcome.UNARCHIVE))
+    theirs = certification.c.learner_id.in_(mine)
+    leave_to_people(chunk.connection, theirs, today=chunk.case.today, because=LeftBecause.RETURNED)
+    chunk.connection.execute(update(learner).where(learner.c.id.in_(mine)).values(archived_at=None))

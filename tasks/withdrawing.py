@@ -1,0 +1,101 @@
+"""Taking assignments back: no certification has them any more, and each stands where it stood before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Date, Select, cast, func, literal, null, select, update
+
+from models.tables import assignment, certification, certification_before, proposal, rollout_item, rollout_step
+from models.unsent import cancel_withdrawn
+from models.words import Flag, Outcome
+from tasks.action_dates import due_still_holds, not_open
+from tasks.audience import Case
+from tasks.selected import order_of
+from tasks.step import Chunk, Rule, chosen, flag
+
+still_holds = due_still_holds
+
+
+def rule(case_: Case, person: Any) -> Rule:
+    """Propose to take back open assignments of the ordered course that are not too far under way."""
+    [wanted] = set(case_.next_course.values())
+    opened = select(assignment.c.course_id).where(assignment.c.id == person.open_id).scalar_subquery()
+    return Rule(
+        outcome=chosen(
+            *not_open(person),
+            (opened != wanted, Outcome.SKIP_OTHER_COURSE),
+            (person.progress > literal(order_of(case_).most_progress), Outcome.SKIP_STARTED),
+            otherwise=Outcome.UNASSIGN,
+        ),
+        flags=flag(person.no_email, Flag.NO_EMAIL),
+        due=(person.due_on, cast(null(), Date)),
+        recertification=(person.recertification_on, person.own_on),
+        course=(person.taken_id, last_taken(person.certification_id).scalar_subquery()),
+        assignment=person.open_id,
+    )
+
+
+def last_taken(certification_id: Any) -> Select[Any]:
+    """The course of a certification's newest completion: a select of one row, correlated with its argument."""
+    done = assignment.alias("done")
+    day = func.coalesce(done.c.assigned_on, done.c.completed_on)
+    return (
+        select(done.c.course_id)
+        .where(done.c.certification_id == certification_id, done.c.completed_on.is_not(None))
+        .order_by(done.c.completed_on.desc(), day.desc(), done.c.id.desc())
+        .limit(1)
+    )
+
+
+def apply(chunk: Chunk) -> None:
+    """Take the assignments back."""
+    withdraw(chunk, Outcome.UNASSIGN)
+
+
+def withdraw(chunk: Chunk, outcome: Outcome) -> None:
+    """Take the assignments of the chunk's items of *outcome* back, with what has not left of their mail.
+
+    Each certification's course, course to come and cycle are those from before the assignment.
+    """
+    mine, item = chunk.todo(outcome), rollout_item.c
+    _restore_courses(chunk, mine)
+    chunk.connection.execute(
+        update(assignment)
+        .where(assignment.c.id == item.assignment_id, mine)
+        .values(
+            withdrawn_from=assignment.c.certification_id,
+            certification_id=null(),
+            withdrawn_by=chunk.case.rollout_id,
+            withdrawn_at=chunk.at,
+        )
+    )
+    stays = select(func.coalesce(func.max(assignment.c.cycle), 0)).where(
+        assignment.c.certification_id == certification.c.id
+    )
+    those = certification.c.id.in_(select(item.certification_id).where(mine))
+    chunk.connection.execute(update(certification).where(those).values(cycle=stays.scalar_subquery()))
+    learners = select(item.learner_id).where(mine)
+    cancel_withdrawn(chunk.connection, learners, at=chunk.at, by=chunk.actor)
+
+
+def _restore_courses(chunk: Chunk, mine: ColumnElement[bool]) -> None:
+    """Before the assignment the course was that of the newest completion, and the course to come what was kept of it."""
+    item = rollout_item.c
+    kept = (
+        select(certification_before.c.next_course_id)
+        .join_from(assignment, rollout_step, rollout_step.c.rollout_id == assignment.c.rollout_id)
+        .join(proposal, proposal.c.step_id == rollout_step.c.id)
+        .join(certification_before, certification_before.c.proposal_id == proposal.c.id)
+        .where(
+            assignment.c.certification_id == certification.c.id,
+            assignment.c.completed_on.is_(None),
+            certification_before.c.certification_id == certification.c.id,
+        )
+        .order_by(proposal.c.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    those = certification.c.id.in_(select(item.certification_id).where(mine))
+    values = {"course_id": last_taken(certification.c.id).scalar_subquery(), "next_course_id": kept}
+    chunk.connection.execute(update(certification).where(those).values(**values))
