@@ -142,20 +142,21 @@ def _assigned_once() -> Select[Any]:
             "assigned more than once by rollout",
             assignment.c.rollout_id,
         )
-        .where(assignment.c.rollout_id.is_not(None))
+        .where(assignment.c.rollout_id.is_not(None), assignment.c.certification_id.is_not(None))
         .group_by(assignment.c.certification_id, assignment.c.rollout_id)
         .having(func.count() > 1)
     )
 
 
 def _assigned_by_item() -> Select[Any]:
-    """A rollout's assignment has an applied line of its list."""
+    """A rollout's assignment has an applied line of its list, also one that was withdrawn since."""
+    owner = func.coalesce(assignment.c.certification_id, assignment.c.withdrawn_from)
     line = (
         select(literal(1))
         .join_from(rollout_item, proposal, proposal.c.id == rollout_item.c.proposal_id)
         .join(rollout_step, rollout_step.c.id == proposal.c.step_id)
         .where(
-            rollout_item.c.certification_id == assignment.c.certification_id,
+            rollout_item.c.certification_id == owner,
             rollout_item.c.applied_at.is_not(None),
             rollout_item.c.outcome.in_(_CHANGING),
             rollout_step.c.rollout_id == assignment.c.rollout_id,

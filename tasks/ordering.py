@@ -85,6 +85,7 @@ def place(bench: Workbench, asked: Asked, email: str) -> Placed:
     with bench.database.write() as connection:
         requester = people.require(connection, email, Role.OPERATOR).email
         set_ = choices.read(connection)
+        types = _types(connection, asked.chosen)
         given = _course(connection, asked, today)
         _check_days(asked, today)
         chosen = freeze(
@@ -95,7 +96,7 @@ def place(bench: Workbench, asked: Asked, email: str) -> Placed:
             by=requester,
             at=at,
         )
-        plan = _plan(connection, asked, chosen, given, set_, today)
+        plan = _plan(asked, chosen, given, set_, types, today)
         if plan.order.review and not people.approvers_besides(connection, requester):
             raise Refused(
                 f"an action about more than {set_.action_review_over} learners needs an approver besides {requester}: "
@@ -107,11 +108,11 @@ def place(bench: Workbench, asked: Asked, email: str) -> Placed:
 
 
 def _plan(
-    connection: Connection,
     asked: Asked,
     chosen: Selection,
     given: Row[tuple[str, str]] | None,
     set_: Choices,
+    types: Sequence[str],
     today: date,
 ) -> ActionPlan:
     order = Order(
@@ -124,9 +125,8 @@ def _plan(
         most_progress=set_.unassign_up_to_percent,
         review=chosen.learners > set_.action_review_over,
     )
-    types = [given.slug] if given else _types(connection, asked.chosen)
     name = f"{STEPS[asked.action].title}, {chosen.learners:,} learner{'s' * (chosen.learners != 1)}"
-    plan = action_plan(name, types, order, today=today, due_in_days=set_.default_due_days)
+    plan = action_plan(name, [given.slug] if given else types, order, today=today, due_in_days=set_.default_due_days)
     return plan if given is None else plan.model_copy(update={"next_course": {given.code: given.code}})
 
 

@@ -22,7 +22,7 @@ from models.tables import assignment, certification, course, learner, message, t
 from models.words import Channel, Decision, Role, RolloutState, StepSlug, StepState
 from tasks import rollouts
 from tasks.applying import apply_step
-from tasks.checklist import STEPS
+from tasks.checklist import CHECKLIST, STEPS
 from tasks.items import as_json, items
 from tasks.overview import Overview
 from tasks.review import Answer, Verdict, give_answer
@@ -33,6 +33,7 @@ from tasks.workbench import Workbench
 T = TypeVar("T")
 TODAY = date(2026, 11, 23)
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+CHECKLIST_SLUGS = [step.slug for step in CHECKLIST]
 OPERATOR, APPROVER, SECOND = "opal@example.org", "ava@example.org", "bo@example.org"
 
 

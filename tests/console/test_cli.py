@@ -84,7 +84,7 @@ def test_a_reader_that_has_seen_enough_ends_it_quietly(
 def test_the_help_names_every_command_in_the_order_of_use(recert: Callable[..., Any]) -> None:
     for words in ((), ("--help",)):
         ended = recert(*words)
-        named = re.findall(r"^│ ([a-z]+) ", ended.out, flags=re.MULTILINE)
+        named = re.findall(r"^│ ([a-z-]+) ", ended.out, flags=re.MULTILINE)
         assert (ended.code, ended.err) == (0, "")
         assert named == [name for name, _, _ in COMMANDS]
 

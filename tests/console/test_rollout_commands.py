@@ -46,7 +46,7 @@ def test_a_preview_shows_every_step_with_its_items_and_stores_nothing(
     assert (list(document), document["today"], document["plan"]["name"]) == (
         ["plan", "today", "steps"], "2026-11-23", "annual-2027",
     )  # fmt: skip
-    assert [step["step"] for step in document["steps"]] == list(StepSlug)
+    assert [step["step"] for step in document["steps"]] == world.CHECKLIST_SLUGS
     for step in document["steps"]:
         assert sum(step["counts"].values()) == len(step["items"]) > 0
         assert all(set(item) == ITEM_KEYS for item in step["items"])
@@ -65,7 +65,7 @@ def test_a_preview_as_csv_has_every_line_and_no_formula(
     with bench.database.write() as connection:
         connection.execute(update(learner).where(learner.c.employee_id == "E1").values(first_name="=cmd()"))
     rows = list(csv.DictReader(io.StringIO(recert("rollout", "preview", plan(home), "--format", "csv").out)))
-    assert {row["step"] for row in rows} == set(StepSlug)
+    assert {row["step"] for row in rows} == set(world.CHECKLIST_SLUGS)
     assert {row["first_name"] for row in rows if row["employee_id"] == "E1"} == {"'=cmd()"}
 
 
@@ -229,7 +229,7 @@ def test_list_and_show_have_the_shape_of_the_interface(recert: Callable[..., Any
     assert set(shown) == {
         "rollout", "name", "state", "requested_by", "flow_run_id", "steps", "mail", "next", "asked", "unreachable",
     }  # fmt: skip
-    assert [step["step"] for step in shown["steps"]] == list(StepSlug)
+    assert [step["step"] for step in shown["steps"]] == world.CHECKLIST_SLUGS
     assert all(set(step) == STEP_KEYS for step in shown["steps"])
     assert (shown["state"], shown["steps"][1]["state"], shown["steps"][2]["state"]) == (
         "in-review",

@@ -8,18 +8,18 @@ from prefect.flows import load_flow_from_entrypoint
 from flows.serving import deployments
 
 
-@pytest.fixture(params=["annual-rollout", "deliver-mail", "daily-upkeep"])
+@pytest.fixture(params=["annual-rollout", "learner-action", "deliver-mail", "daily-upkeep"])
 def deployment(request: pytest.FixtureRequest) -> object:
     return next(one for one in deployments() if one.name == request.param)
 
 
 def test_what_is_offered_is_all_that_there_is_and_the_upkeep_comes_last() -> None:
     """`recert up` takes the last one for the sign that all are there."""
-    assert [one.name for one in deployments()] == ["annual-rollout", "deliver-mail", "daily-upkeep"]
+    assert [one.name for one in deployments()] == ["annual-rollout", "learner-action", "deliver-mail", "daily-upkeep"]
 
 
 def test_the_post_has_no_schedule_needs_nothing_and_bears_its_tag() -> None:
-    post = deployments()[1]
+    post = deployments()[2]
     assert (post.schedules, post.tags) == ([], ["recert", "mail"])
     assert post._parameter_openapi_schema.model_dump()["properties"] == {}
 
@@ -41,5 +41,5 @@ def test_the_form_of_a_rollout_asks_for_the_whole_plan() -> None:
 
 def test_the_upkeep_is_scheduled_in_the_organisations_zone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RECERT_TIME_ZONE", "Asia/Tokyo")
-    schedule = deployments()[2].schedules[0].schedule
+    schedule = deployments()[3].schedules[0].schedule
     assert (schedule.cron, schedule.timezone) == ("*/10 * * * *", "Asia/Tokyo")

@@ -15,7 +15,7 @@ from models import ledger, lifecycle
 from models.digest import items_digest
 from models.tables import certification, course, learner, proposal, rollout_item
 from models.words import Outcome, StepSlug
-from tests.world import NOW, OPERATOR, TODAY, Held, a_bench, a_learner, a_plan, some_courses
+from tests.world import CHECKLIST_SLUGS, NOW, OPERATOR, TODAY, Held, a_bench, a_learner, a_plan, some_courses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +46,9 @@ def database(database_url: str, tmp_path: Path) -> Iterator[Database]:
         some_courses(connection)
         for number in (1, 2, 3):
             a_learner(connection, number, Held())
-        lifecycle.start(connection, a_plan(), OPERATOR, [(slug, TODAY) for slug in StepSlug], at=NOW, today=TODAY)
+        lifecycle.start(
+            connection, a_plan(), OPERATOR, [(slug, TODAY) for slug in CHECKLIST_SLUGS], at=NOW, today=TODAY
+        )
     yield database
     database.dispose()
 

@@ -10,8 +10,8 @@ import pytest
 from models import ledger, lifecycle
 from models.errors import LeaseLost
 from models.lease import beat, bind_run, take_lease, unbind_run
-from models.words import RolloutState, StepSlug
-from tests.world import NOW, OPERATOR, TODAY, a_bench, a_plan, some_courses
+from models.words import RolloutState
+from tests.world import CHECKLIST_SLUGS, NOW, OPERATOR, TODAY, a_bench, a_plan, some_courses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,7 @@ def database(database_url: str, tmp_path: Path) -> Iterator[Database]:
     database = a_bench(database_url, tmp_path).database
     with database.write() as connection:
         some_courses(connection)
-        days = [(slug, TODAY) for slug in StepSlug]
+        days = [(slug, TODAY) for slug in CHECKLIST_SLUGS]
         assert lifecycle.start(connection, a_plan(), OPERATOR, days, at=NOW, today=TODAY) == 1
     yield database
     database.dispose()

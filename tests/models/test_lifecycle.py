@@ -12,7 +12,7 @@ from models.errors import PlanInvalid, UnknownRollout
 from models.lifecycle import AlreadyRunning
 from models.tables import certification, exclusion, hold, learner, proposal, review, rollout_training_type
 from models.words import RolloutState, StepSlug, StepState
-from tests.world import NOW, OPERATOR, TODAY, Held, a_bench, a_learner, a_plan, some_courses
+from tests.world import CHECKLIST_SLUGS, NOW, OPERATOR, TODAY, Held, a_bench, a_learner, a_plan, some_courses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +32,7 @@ def connection(database_url: str, tmp_path: Path) -> Iterator[Connection]:
 
 
 def start(connection: Connection, **plan: Any) -> int:
-    days = [(slug, TODAY) for slug in StepSlug]
+    days = [(slug, TODAY) for slug in CHECKLIST_SLUGS]
     return lifecycle.start(connection, a_plan(**plan), OPERATOR, days, at=NOW, today=TODAY)
 
 
@@ -62,12 +62,12 @@ def states(connection: Connection, rollout: int) -> list[str]:
 def test_a_rollout_begins_with_all_its_steps_pending(connection: Connection) -> None:
     rollout = ledger.load(connection, start(connection, name="spring"))
     assert (rollout.name, rollout.state, rollout.plan.name) == ("spring", RolloutState.RUNNING, "spring")
-    assert list(ledger.steps(connection, rollout.id)) == list(StepSlug)
+    assert list(ledger.steps(connection, rollout.id)) == CHECKLIST_SLUGS
     assert states(connection, rollout.id) == ["pending"] * 6
 
 
 def test_an_unconfirmed_start_waits(connection: Connection) -> None:
-    days = [(slug, TODAY) for slug in StepSlug]
+    days = [(slug, TODAY) for slug in CHECKLIST_SLUGS]
     key = lifecycle.start(connection, a_plan(), OPERATOR, days, at=NOW, today=TODAY, confirmed=False)
     rollout = ledger.load(connection, key)
     assert (rollout.state, rollout.confirmed_at) == (RolloutState.WAITING, None)

@@ -46,7 +46,7 @@ def who(found: list[dict[str, Any]]) -> list[tuple[str, str]]:
 def carried_out(bench: Workbench, **plan: Any) -> int:
     """A rollout whose six steps are carried out; its mail waits."""
     rollout_id = world.started(bench, **plan)
-    world.carry_out(bench, rollout_id, *StepSlug)
+    world.carry_out(bench, rollout_id, *world.CHECKLIST_SLUGS)
     return rollout_id
 
 

@@ -59,7 +59,11 @@ def done_for(bench: Workbench, first: int, number: int = 3) -> list[dict[str, in
     for each in range(first, first + number):
         key = select(learner.c.id).where(learner.c.employee_id == f"E{each}").scalar_subquery()
         kinds = Counter(row.kind for row in rows(bench, select(message.c.kind).where(message.c.learner_id == key)))
-        born = select(assignment.c.id).join(certification).where(certification.c.learner_id == key)
+        born = (
+            select(assignment.c.id)
+            .join(certification, certification.c.id == assignment.c.certification_id)
+            .where(certification.c.learner_id == key)
+        )
         kinds["assigned"] = len(rows(bench, born.where(assignment.c.rollout_id.is_not(None))))
         found.append(dict(kinds))
     return found

@@ -16,6 +16,7 @@ from tasks.checklist import STEPS
 from tasks.proposing import head
 from tasks.wording import OUTCOME_WORDS
 from tests.world import (
+    CHECKLIST_SLUGS,
     TODAY,
     Held,
     a_learner,
@@ -34,7 +35,7 @@ from tests.world import (
 if TYPE_CHECKING:
     from tasks.workbench import Workbench
 
-AUDIENCE_WIDE = [slug for slug in StepSlug if slug is not StepSlug.NOTIFY_LEARNERS]
+AUDIENCE_WIDE = [slug for slug in CHECKLIST_SLUGS if slug is not StepSlug.NOTIFY_LEARNERS]
 
 
 @pytest.mark.parametrize("slug", AUDIENCE_WIDE)

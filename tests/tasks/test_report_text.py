@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from models.words import StepSlug
-from tasks.checklist import STEPS
+from tasks.checklist import CHECKLIST, STEPS
 from tasks.overview import Overview, overview
 from tasks.report_text import dashboard, plain, progress, review_form
 from tests.world import APPROVER, approve, carry_out, propose, started, ten_learners, writing
@@ -42,7 +42,7 @@ def test_the_dashboard_tells_where_it_stands_what_comes_next_and_who_must_act(be
     assert "2 queued" in page
     assert [
         line.split(" | ")[1] for line in page.splitlines() if line.startswith(tuple(f"| {n} " for n in range(1, 7)))
-    ] == [step.title for step in STEPS.values()]
+    ] == [step.title for step in CHECKLIST]
     approve(bench, rollout)
     assert f"{APPROVER}: approve" in dashboard(look(bench, rollout))
 

@@ -30,6 +30,7 @@ from tasks.rollouts import (
 )
 from tests.world import (
     APPROVER,
+    CHECKLIST_SLUGS,
     NOW,
     OPERATOR,
     TODAY,
@@ -284,6 +285,6 @@ def test_a_failed_rollout_stays_so_while_another_has_its_training_type(bench: Wo
 
 def test_a_preview_blocks_nobody(bench: Workbench) -> None:
     with writing(bench) as connection:
-        days = [(slug, TODAY) for slug in StepSlug]
+        days = [(slug, TODAY) for slug in CHECKLIST_SLUGS]
         lifecycle.start(connection, a_plan(), "preview", days, at=NOW, today=TODAY, alive=False)
     assert started(bench)
