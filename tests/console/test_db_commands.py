@@ -57,7 +57,7 @@ def test_a_newer_database_is_named_and_refused(recert: Callable[..., Any], home:
     connection.commit()
     connection.close()
     assert state(recert) == "ahead"
-    for words in (("db", "upgrade"), ("users", "list")):
+    for words in (("db", "upgrade"), ("db", "downgrade", "--yes"), ("users", "list"), ("up",), ("upkeep",)):
         ended = recert(*words)
         assert ended.code == 3
         assert "newer version of Recert" in ended.line
