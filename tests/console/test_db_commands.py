@@ -67,3 +67,28 @@ def test_an_older_database_is_named(recert: Callable[..., Any], monkeypatch: pyt
     recert("db", "upgrade")
     monkeypatch.setattr("models.schema.newest_revision", lambda: "9999")
     assert recert("db", "status").out.endswith(": behind\n")
+
+
+def test_a_backup_is_made_once_and_says_what_belongs_to_it(
+    at_work: Callable[..., Any], home: Path, tmp_path: Path
+) -> None:
+    made = at_work("db", "backup", tmp_path / "backup.db")
+    assert made.code == 0
+    assert made.out.startswith(f"{home / 'recert.db'} is copied to {tmp_path / 'backup.db'}: ")
+    assert made.line == f"keep {home / 'recert.key'} with it: the codes of open reviews come from it"
+    again = at_work("db", "backup", tmp_path / "backup.db")
+    assert (again.code, again.line) == (
+        3,
+        f"recert: {tmp_path / 'backup.db'} is there already; name another file",
+    )
+
+
+def test_what_a_backup_brings_back_rests_and_says_so_until_it_is_let_go(
+    at_work: Callable[..., Any], home: Path, tmp_path: Path
+) -> None:
+    assert at_work("db", "backup", tmp_path / "backup.db").code == 0
+    for left in home.glob("recert.db*"):
+        left.unlink()
+    (tmp_path / "backup.db").rename(home / "recert.db")
+    assert "all mail was paused by restore from backup" in at_work("mail", "status").out
+    assert at_work("mail", "resume").out == "all mail may leave\n"
