@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, String, cast, delete, insert, literal, or_, select, text
+from sqlalchemy.exc import ProgrammingError
 
 from models import audit
 from models.tables import mail_pause, message
@@ -16,10 +17,10 @@ OF_ROLLOUT = "rollout:"
 ELSEWHERE = "elsewhere"
 # A dump that is restored has another table, a cluster that was recovered to a point in time another time line.
 _PLACE = text("""
-SELECT (SELECT system_identifier FROM pg_control_system()) || ':'
+SELECT CASE WHEN NOT pg_is_in_recovery() THEN (SELECT system_identifier FROM pg_control_system()) || ':'
     || (SELECT oid FROM pg_database WHERE datname = current_database()) || ':'
     || CAST(CAST('mail_pause' AS regclass) AS oid) || ':'
-    || left(pg_walfile_name(pg_current_wal_lsn()), 8)
+    || left(pg_walfile_name(pg_current_wal_lsn()), 8) END
 """)
 
 
@@ -67,10 +68,18 @@ def is_paused() -> ColumnElement[bool]:
 
 
 def place(connection: Connection) -> str | None:
-    """Where this database lies, as PostgreSQL itself tells and no copy repeats; None on SQLite, where nothing tells."""
+    """Where this database lies, as PostgreSQL itself tells and no copy repeats; None where it does not tell.
+
+    SQLite never does, a standby has no place of its own yet, and a hosted PostgreSQL may keep it to itself.
+    """
     if connection.dialect.name != "postgresql":
         return None
-    return str(connection.scalar(_PLACE))
+    try:
+        with connection.begin_nested():
+            found: str | None = connection.scalar(_PLACE)
+            return found
+    except ProgrammingError:
+        return None
 
 
 def home_of_mail(connection: Connection) -> str | None:

@@ -112,8 +112,8 @@ def _doubt(connection: Connection, which: ColumnElement[bool], at: datetime, **v
 
 
 def _is_restored(connection: Connection, last: LastSent | None) -> bool:
-    home = pauses.home_of_mail(connection)
-    if home is not None and home != pauses.place(connection):
+    home, here = pauses.home_of_mail(connection), pauses.place(connection)
+    if None not in (home, here) and home != here:
         return True
     return last is not None and last.database == _birth(connection) and _is_forgotten(connection, last)
 
@@ -126,7 +126,7 @@ def _is_forgotten(connection: Connection, last: LastSent) -> bool:
 
 
 def _is_settled(connection: Connection) -> bool:
-    return pauses.home_of_mail(connection) == pauses.place(connection)
+    return pauses.place(connection) in (None, pauses.home_of_mail(connection))
 
 
 def _birth(connection: Connection) -> str | None:

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import make_url, select, update
+from sqlalchemy import make_url, select, text, update
 
 from models import audit, choices, invariants, pauses
 from models.database import Database
 from models.errors import WrongInput
 from models.schema import SchemaBehind, downgrade
 from models.tables import message
-from models.words import MessageKind
+from models.words import MessageKind, RolloutState
 from tasks import restored
 from tasks.backup import BackupExists, back_up
 from tasks.deliver import deliver_mail
@@ -26,7 +26,19 @@ from tasks.resolving import Resolution, resolve
 from tests.mail.fault_server import FaultServer
 from tests.mail_sweep import notices, somebody
 from tests.postgres import find_binaries
-from tests.world import NOW, a_bench, mailing, rows, some_courses, some_users
+from tests.world import (
+    NOW,
+    a_bench,
+    approve,
+    mailing,
+    one_pass,
+    rows,
+    run_to_end,
+    some_courses,
+    some_users,
+    started,
+    ten_learners,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -165,6 +177,19 @@ def test_a_dump_in_another_database_or_another_home_rests_as_well(
     cluster.drop(url)
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize(
+    "told", ["SELECT NULL", "SELECT pg_no_such_function()"], ids=["a standby", "a host that keeps it"]
+)
+def test_a_postgresql_that_does_not_tell_its_place_is_taken_for_where_it_was(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch, told: str
+) -> None:
+    assert restored.notice(bench) is None
+    monkeypatch.setattr(pauses, "_PLACE", text(told))
+    assert restored.notice(bench) is None
+    assert deliver_mail(bench, "one").sent == LETTERS
+
+
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_file_that_was_copied_by_hand_is_noticed_by_the_home_it_is_put_back_in(
     bench: Workbench, tmp_path: Path, post: FaultServer
@@ -195,8 +220,8 @@ def test_another_database_in_an_old_home_is_none_that_was_restored(
 
 def test_a_home_that_cannot_be_read_as_one_remembers_nothing(bench: Workbench, tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
-    for text in ("", "[]", "{}", '{"database": "x", "mail": "y", "at": 1}'):
-        (tmp_path / "home" / "last-sent.json").write_text(text)
+    for words in ("", "[]", "{}", '{"database": "x", "mail": "y", "at": 1}'):
+        (tmp_path / "home" / "last-sent.json").write_text(words)
         assert restored.notice(bench) is None
 
 
@@ -248,3 +273,37 @@ def test_for_postgresql_the_line_to_type_is_said_without_the_password(bench: Wor
     with pytest.raises(WrongInput, match="pg_dump --format=custom --file=") as told:
         back_up(bench, tmp_path / "it is.dump")
     assert f"'{tmp_path / 'it is.dump'}' postgresql://recert@127.0.0.1:" in str(told.value)
+
+
+def test_a_rollout_goes_on_from_the_backup_and_its_letters_have_the_message_ids_they_had(
+    database_url: str, tmp_path: Path, post: FaultServer
+) -> None:
+    bench = mailing(a_bench(database_url, tmp_path / "home"), post.address)
+    with bench.database.write() as connection:
+        some_users(connection)
+        ten_learners(connection)
+    rollout_id = started(bench)
+    one_pass(bench, rollout_id)
+    approve(bench, rollout_id)
+    one_pass(bench, rollout_id)
+    restore = backed_up(bench, tmp_path)
+    assert run_to_end(bench, rollout_id) is RolloutState.COMPLETED
+    before = sent_to_learners(post)
+    assert max(before.values()) == 1
+    restore()
+    assert restored.notice(bench)
+    one_pass(bench, rollout_id)
+    assert sent_to_learners(post) == before
+    let_go(bench)
+    assert run_to_end(bench, rollout_id) is RolloutState.COMPLETED
+    assert set(sent_to_learners(post)) == set(before), "a letter of another Message-ID went out"
+    with bench.database.read() as connection:
+        assert audit.verify(connection) is None
+        assert [broken.invariant.says for broken in invariants.check(connection) if broken.number] == []
+    bench.database.dispose()
+
+
+def sent_to_learners(post: FaultServer) -> Counter[str]:
+    """How often a letter of each Message-ID reached a learner."""
+    heads = [kept.data.decode().splitlines() for kept in post.kept if kept.to.endswith("@example.com")]
+    return Counter(next(line.split()[1] for line in lines if line.startswith("Message-ID:")) for lines in heads)
