@@ -12,7 +12,7 @@ from sqlalchemy import URL
 
 from models.database import Database
 from models.errors import DatabaseUnavailable, Refused, WrongInput
-from models.schema import require_current
+from models.schema import SchemaBehind, require_current
 from tasks.restored import come_up_paused
 from tasks.workbench import Workbench
 
@@ -36,7 +36,7 @@ def back_up(bench: Workbench, file: Path) -> int:
     """
     if not bench.database.is_sqlite:
         raise WrongInput(f"PostgreSQL makes its own backups: {dump_command(bench.database.url, file)}")
-    require_current(bench.database)
+    _require_current(bench.database)
     if file.exists():
         raise BackupExists(f"{file} is there already; name another file")
     draft = file.with_name(f".{file.name}.{os.getpid()}")
@@ -57,6 +57,16 @@ def dump_command(url: URL, file: Path) -> str:
     """What to type for a backup of a PostgreSQL database; the password is not shown."""
     address = url.set(drivername="postgresql")._replace(password=None).render_as_string()
     return f"pg_dump --format=custom --file={shlex.quote(str(file))} {shlex.quote(address)}"
+
+
+def _require_current(database: Database) -> None:
+    """To bring the schema up first would be the wrong way round."""
+    try:
+        require_current(database)
+    except SchemaBehind:
+        raise SchemaBehind(
+            "the schema is older than this version of Recert: make the backup with the one before"
+        ) from None
 
 
 def _copy(path: str, draft: Path) -> None:

@@ -263,7 +263,7 @@ def test_a_backup_is_whole_closed_to_others_and_made_while_somebody_writes(bench
     with pytest.raises(WrongInput, match="cannot be written"):
         back_up(bench, tmp_path / "nowhere" / "backup.db")
     downgrade(bench.database, "-1")
-    with pytest.raises(SchemaBehind):
+    with pytest.raises(SchemaBehind, match="make the backup with the one before"):
         back_up(bench, tmp_path / "other.db")
     assert not (tmp_path / "other.db").exists()
 
