@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, Connection, and_, func, select
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, select
 
 from models import audit, choices, pauses
 from models.database import one_at_a_time
@@ -120,7 +120,9 @@ def _is_restored(connection: Connection, last: LastSent | None) -> bool:
 
 def _is_forgotten(connection: Connection, last: LastSent) -> bool:
     """Whether the database knows nothing of the letter, and no restore was noticed since it left."""
-    known = select(message_event.c.number).where(message_event.c.message_id == last.key, message_event.c.at == last.at)
+    tried = exists().where(message_event.c.message_id == message.c.id, message_event.c.at == last.at)
+    # A schema that was taken down and up again may have lost the histories.
+    known = select(message.c.id).where(message.c.id == last.key, or_(tried, message.c.sent_at == last.at))
     noticed = select(func.max(acts.c.at)).where(acts.c.act == ACT)
     return connection.execute(known).first() is None and (connection.scalar(noticed) or last.at) <= last.at
 

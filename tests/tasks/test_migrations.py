@@ -117,9 +117,10 @@ def test_what_a_move_down_and_up_leaves_is_carried_out_as_if_nothing_had_happene
     downgrade(database, REVISIONS[0])
     upgrade(database)
     left = finished(database, tmp_path)
-    other = Database(f"sqlite:///{tmp_path / 'undisturbed.db'}")
-    half_way(f"sqlite:///{tmp_path / 'undisturbed.db'}", tmp_path)
-    assert left == finished(other, tmp_path)
+    home = tmp_path / "undisturbed"
+    other = Database(f"sqlite:///{home / 'recert.db'}")
+    half_way(f"sqlite:///{home / 'recert.db'}", home)
+    assert left == finished(other, home)
     other.dispose()
 
 
