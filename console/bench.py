@@ -15,6 +15,7 @@ from models.errors import DatabaseUnavailable, Refused
 from models.people import require
 from models.schema import current_revision, require_current, tables_there, upgrade
 from models.words import Role
+from tasks import restored
 from tasks.workbench import Workbench, open_workbench
 
 SHELL = "shell"
@@ -34,6 +35,8 @@ def opened_bench() -> Iterator[Workbench]:
     with unchecked_bench() as bench:
         with _named(bench.database):
             _ensure_schema(bench.database)
+            if found := restored.notice(bench):
+                complain(found)
         yield bench
 
 

@@ -6,16 +6,16 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 
-import httpx
 from sqlalchemy import Connection
 from sqlalchemy.exc import DatabaseError
 
 from config.settings import Settings
-from console import mail_checks
+from console import mail_checks, prefect_checks
 from console.bench import where
 from console.db_commands import schema_state
 from console.findings import Finding, Level
 from models import audit, roles
+from models.database import Database
 from models.errors import DatabaseUnavailable, Unreachable, WrongInput
 from models.holds import stray_holds
 from models.people import users
@@ -24,7 +24,8 @@ from tasks.workbench import Workbench
 
 KEY_BYTES = 32
 OTHERS = 0o077
-PREFECT_PATIENCE_SECONDS = 5
+# Older ones get no mends any more, and nobody has tried them with Recert.
+OLDEST_POSTGRESQL = 14
 
 
 def without_a_database(settings: Settings) -> Iterator[Finding]:
@@ -46,7 +47,7 @@ def of_the_database(bench: Workbench) -> Iterator[Finding]:
             "database", Level.WRONG, f"{where(database)}: {str(error).splitlines()[0]}", mend, Unreachable.exit_code
         )
         return
-    yield Finding("database", Level.OK, f"{where(database)} answers")
+    yield _answering(database)
     yield _schema(state)
     if state == "current":
         with database.read() as connection:
@@ -57,7 +58,7 @@ def of_the_database(bench: Workbench) -> Iterator[Finding]:
 
 def of_the_neighbours(settings: Settings) -> Iterator[Finding]:
     """Prefect and the mail server."""
-    yield _prefect(settings)
+    yield from prefect_checks.of_prefect(settings)
     yield mail_checks.server(settings)
 
 
@@ -91,6 +92,17 @@ def _key(settings: Settings) -> Finding:
     if os.name == "posix" and facts.st_mode & OTHERS:
         return Finding("key", Level.WRONG, f"{path} can be read by others", f"run: chmod 600 {path}")
     return Finding("key", Level.OK, "there, and closed to others")
+
+
+def _answering(database: Database) -> Finding:
+    says = f"{where(database)} answers"
+    if database.is_sqlite:
+        return Finding("database", Level.OK, says)
+    version = database.engine.dialect.server_version_info or (0,)  # known once connected
+    says = f"{says} (PostgreSQL {'.'.join(map(str, version))})"
+    if version[0] < OLDEST_POSTGRESQL:
+        return Finding("database", Level.WARNING, says, f"bring it to {OLDEST_POSTGRESQL} or newer")
+    return Finding("database", Level.OK, says)
 
 
 def _schema(state: str) -> Finding:
@@ -138,42 +150,6 @@ def _logins(connection: Connection) -> Finding:
     if roles.may_approve(connection):
         return Finding("roles", Level.OK, "this database login may record answers to reviews")
     return Finding("roles", Level.OK, "this database login is a worker's: it may not record answers to reviews")
-
-
-def _prefect(settings: Settings) -> Finding:
-    address = f"{settings.prefect_api.rstrip('/')}/health"
-    try:
-        # The server is one of our own machines: a proxy that the environment names for the web is not for it.
-        answer = httpx.get(address, timeout=PREFECT_PATIENCE_SECONDS, trust_env=False)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        says = f"{address} does not answer: {str(error) or type(error).__name__}"
-        return Finding("prefect", Level.WRONG, says, "run: recert up", Unreachable.exit_code)
-    if answer.is_success:
-        return _admitted(settings)
-    says, mend = (
-        f"{address} answers with {answer.status_code}",
-        "see whether RECERT_PREFECT_API_URL names a Prefect server",
-    )
-    return Finding("prefect", Level.WRONG, says, mend, Unreachable.exit_code)
-
-
-def _admitted(settings: Settings) -> Finding:
-    """Whether we are let in: a server that wants its password tells its health to everybody all the same."""
-    address = f"{settings.prefect_api.rstrip('/')}/admin/version"
-    ok = Finding("prefect", Level.OK, f"{settings.prefect_api} answers")
-    try:
-        answer = httpx.get(address, timeout=PREFECT_PATIENCE_SECONDS, trust_env=False)
-    except httpx.HTTPError:
-        return ok
-    if answer.status_code != httpx.codes.UNAUTHORIZED:
-        return ok
-    from console.conductor import is_admitted  # noqa: PLC0415 - importing Prefect takes seconds
-
-    if is_admitted(settings):
-        return Finding("prefect", Level.OK, f"{settings.prefect_api} answers, and takes our PREFECT_API_AUTH_STRING")
-    says = f"{settings.prefect_api} answers 401: it wants the password it was started with"
-    mend = "set PREFECT_API_AUTH_STRING to the server's PREFECT_SERVER_API_AUTH_STRING"
-    return Finding("prefect", Level.WRONG, says, mend)
 
 
 CHECKS_OF_CONTENT: tuple[Callable[[Connection], Finding], ...] = (_people, _chain, _holds, _logins)

@@ -6,9 +6,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.settings import PREFECT_API_URL, get_current_settings, temporary_settings
 
-from config.settings import Settings
 from models import ledger
 from models.errors import PrefectUnavailable
 from tasks import runs, upkeep
@@ -33,14 +32,13 @@ def require_prefect(bench: Workbench) -> None:
         runs.require_deployment(runs.ANNUAL_ROLLOUT)
 
 
-def is_admitted(settings: Settings) -> bool:
-    """Whether the server takes the ``PREFECT_API_AUTH_STRING`` that Prefect's own settings hold, if any."""
-    try:
-        with temporary_settings({PREFECT_API_URL: settings.prefect_api}):
-            runs.require_deployment(runs.ANNUAL_ROLLOUT)
-    except PrefectUnavailable as error:
-        return "401" not in str(error)
-    return True
+def password() -> tuple[str, str] | None:
+    """User and password that Prefect's own settings hold for the server, in ``PREFECT_API_AUTH_STRING``; None for none."""
+    held = get_current_settings().api.auth_string
+    if held is None:
+        return None
+    user, _, secret = held.get_secret_value().partition(":")
+    return user, secret
 
 
 def begin(bench: Workbench, rollout_id: int, *, anew: bool = False) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from cyclopts import App
 
 from console.bench import SHELL, unchecked_bench, where
-from console.output import answer, write_json
+from console.output import answer, say, write_json
 from models import audit
 from models import roles as logins
 from models.database import Database
@@ -20,6 +22,7 @@ from models.schema import (
     require_current,
     upgrade,
 )
+from tasks.backup import back_up
 
 app = App(name="db", help="Move the database's schema up or down.")
 
@@ -72,6 +75,21 @@ def status(*, json: bool = False) -> None:
             write_json({"database": place, "schema": found, "needed": newest_revision(), "state": state})
         else:
             answer(f"{where(bench.database)}: schema {found or 'none'}, needed {newest_revision()}: {state}")
+
+
+@app.command
+def backup(file: Path, /) -> None:
+    """Copy an SQLite database while it is at work; where the copy is put to use, all mail rests until `recert mail resume`.
+
+    PostgreSQL makes its own backups: then the line to type is said.
+
+    Args:
+        file: Where to; nothing may be there yet.
+    """
+    with unchecked_bench() as bench:
+        size = back_up(bench, file)
+        answer(f"{where(bench.database)} is copied to {file}: {size:,} bytes")
+        say(f"keep {bench.settings.home / 'recert.key'} with it: the codes of open reviews come from it")
 
 
 @app.command

@@ -7,6 +7,7 @@ import time
 from console.bench import opened_bench
 from console.output import say
 from console.stack import LOOK_EVERY_S, Stack, alone, look_after, mail_folder, started, stopped_by_signals
+from models.pauses import pauses
 from tasks.workbench import Workbench
 
 
@@ -31,6 +32,9 @@ def _tell(bench: Workbench) -> None:
         say(f"mail is caught in {mail_folder(settings)}: nobody receives it (set RECERT_SMTP_URL to send)")
     else:
         say(f"mail goes to {settings.post.host}:{settings.post.port}")
+    with bench.database.read() as connection:
+        if any(pause.rollout_id is None for pause in pauses(connection)):
+            say("all mail is paused; see recert mail status, and let it go with: recert mail resume")
     if settings.today:
         say(f"this is a rehearsal: today is {settings.today} (RECERT_TODAY)")
     say("ready; start a rollout with: recert rollout start PLAN.toml --as EMAIL; end with Ctrl-C")

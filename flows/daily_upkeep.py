@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prefect import flow
 
+from models.schema import await_current
 from tasks.automatic import recertify
 from tasks.automatic_review import propose_left
 from tasks.beats import upkeep_duty
@@ -20,6 +21,7 @@ from tasks.workbench import open_workbench
 def daily_upkeep() -> None:
     """Do the duties, each as a task run of its own: one that fails does not keep the others from being done."""
     bench = open_workbench()
+    await_current(bench.database)
     duties = [
         upkeep_duty("End reviews that nobody answered", lambda: expire(bench)),
         upkeep_duty("Wake waits and revive dead runs", lambda: watch(bench)),

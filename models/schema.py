@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, inspect, literal, select, table, text
 
 from models.database import Database
-from models.errors import Refused
+from models.errors import Refused, Unreachable
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -26,6 +26,10 @@ class SchemaBehind(Refused):
 
 class SchemaAhead(Refused):
     """The database was made by a newer version of Recert: install that version, or restore a backup."""
+
+
+class SchemaNotOurs(Unreachable):
+    """The database's schema is not the one that this worker's version of Recert needs."""
 
 
 def current_revision(database: Database) -> str | None:
@@ -52,7 +56,7 @@ def holds_rows(database: Database) -> bool:
 
 def newest_revision() -> str:
     """The revision this version of Recert needs."""
-    return max(_known_revisions())
+    return max(known_revisions())
 
 
 def require_current(database: Database) -> None:
@@ -65,7 +69,19 @@ def require_current(database: Database) -> None:
     found = current_revision(database)
     if found == newest_revision():
         return
-    raise SchemaBehind if found is None or found in _known_revisions() else SchemaAhead
+    raise SchemaBehind if found is None or found in known_revisions() else SchemaAhead
+
+
+def await_current(database: Database) -> None:
+    """Let a run wait while the schema is not ours: workers and database are brought up one after the other.
+
+    Raises:
+        SchemaNotOurs: one of the two is still to follow; the same call may go through later.
+    """
+    try:
+        require_current(database)
+    except (SchemaBehind, SchemaAhead) as error:
+        raise SchemaNotOurs(str(error)) from None
 
 
 def upgrade(database: Database, revision: str = "head") -> None:
@@ -76,24 +92,33 @@ def upgrade(database: Database, revision: str = "head") -> None:
     """
     from alembic import command  # noqa: PLC0415
 
-    found = current_revision(database)
-    if found is not None and found not in _known_revisions():
-        raise SchemaAhead
+    _require_known(database)
     with database.migrate() as connection:
         command.upgrade(_config(connection), revision)
 
 
 def downgrade(database: Database, revision: str) -> None:
-    """Move the schema down to *revision* (``base`` empties the database)."""
+    """Move the schema down to *revision* (``base`` empties the database).
+
+    Raises:
+        SchemaAhead: the database is newer than this version, which does not know the way back.
+    """
     from alembic import command  # noqa: PLC0415
 
+    _require_known(database)
     with database.migrate() as connection:
         command.downgrade(_config(connection), revision)
 
 
-def _known_revisions() -> set[str]:
+def known_revisions() -> set[str]:
     """The revisions of this version: each file's name begins with its own, counted up."""
     return {file.name.partition("_")[0] for file in (MIGRATIONS / "versions").glob("[0-9]*_*.py")}
+
+
+def _require_known(database: Database) -> None:
+    found = current_revision(database)
+    if found is not None and found not in known_revisions():
+        raise SchemaAhead
 
 
 def _config(connection: Connection) -> Config:

@@ -176,7 +176,7 @@ class MessageState(StrEnum):
 
 
 class MailEvent(StrEnum):
-    """What happened to one mail: an answer, what a person decided, or what a bounce told."""
+    """What happened to one mail: an answer, what a person decided, what a bounce told, or that a backup was restored."""
 
     SENT = "sent"
     DEFERRED = "deferred"
@@ -192,6 +192,7 @@ class MailEvent(StrEnum):
     DELIVERED = "delivered"
     DELAYED = "delayed"
     BOUNCED = "bounced"
+    RESTORED = "restored"
 
 
 class MessageKind(StrEnum):

@@ -17,6 +17,7 @@ from prefect.tasks import exponential_backoff
 
 from models.errors import LeaseLost, RecertError, Refused, Unreachable, WrongInput
 from models.plan import RolloutPlan
+from models.schema import await_current
 from models.words import RolloutState
 from tasks import gate, report, rollouts
 from tasks.heartbeat import heartbeat
@@ -93,6 +94,7 @@ def conduct(
     """
     bench = open_workbench()
     try:
+        await_current(bench.database)
         opened = rollouts.open_rollout(bench, plan, requested_by, ticket, str(runtime.flow_run.id))
         with _failing_for_good(bench, opened), heartbeat(bench, opened):
             if not rollouts.is_alive(bench, opened.rollout_id):

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from mail.sender import Delivered, deliver
 from models import choices
+from tasks import restored
 from tasks.leaving import Leaving, why_resting
 from tasks.letters import Letters
 from tasks.outbox import SqlOutbox
@@ -62,8 +63,10 @@ def _sent(bench: Workbench, outbox: SqlOutbox, connections: int) -> Delivered:
 
 
 def _outbox(bench: Workbench, worker: str, rollout_id: int | None, *, users_only: bool = False) -> SqlOutbox:
+    restored.notice(bench)
     post = bench.settings.post
     with bench.database.read() as connection:
+        remember = restored.remembering(bench, connection)
         chosen = choices.read(connection)
         # Quiet hours and the approved count are about learners; a door need not wait until they are counted.
         leaving = Leaving(bench.now) if users_only else Leaving.read(connection, bench, chosen)
@@ -78,4 +81,5 @@ def _outbox(bench: Workbench, worker: str, rollout_id: int | None, *, users_only
         chosen.resent,
         leaving,
         chosen.pace,
+        remember,
     )

@@ -36,6 +36,7 @@ class SqlOutbox:
         resent: the kinds that go out again when nobody knows whether they arrived.
         leaving: which mail may leave at this moment; any, when None.
         pace: how many letters may leave, all senders together.
+        remember: told of the last letter of each group that was tried, and when, once that is committed.
     """
 
     database: Database
@@ -48,6 +49,7 @@ class SqlOutbox:
     resent: Collection[MessageKind] = RESENT
     leaving: Leaving | None = None
     pace: Pace = field(default_factory=Pace)
+    remember: Callable[[int, datetime], None] = lambda _key, _at: None
     _above: int = field(default=0, init=False)  # the last new letter that was claimed
 
     def claim(self, limit: int) -> Sequence[Parcel]:
@@ -99,10 +101,14 @@ class SqlOutbox:
 
     def exchange(self, answers: Sequence[Answer], keys: Sequence[int]) -> Collection[int]:
         """Commit at once what became of letters, and that those of *keys* are about to be sent; return who may be."""
+        tried, at = [], self.now()
         with self.database.write() as connection:
             if answers:
-                Scribe(self.worker, self.server, self.resent).record(connection, answers, self.now())
-            return self._mark(connection, keys) if keys else []
+                tried = Scribe(self.worker, self.server, self.resent).record(connection, answers, at)
+            marked = self._mark(connection, keys) if keys else []
+        if tried:
+            self.remember(tried[-1], at)
+        return marked
 
     def _mark(self, connection: Connection, keys: Sequence[int]) -> list[int]:
         mine = and_(message.c.id.in_(keys), message.c.claimed_by == self.worker, is_waiting())

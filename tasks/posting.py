@@ -14,6 +14,7 @@ from prefect.states import Completed, Failed
 
 from mail.sender import Delivered
 from models.errors import Unreachable
+from models.schema import await_current
 from tasks import gate
 from tasks.beats import beat
 from tasks.rounds import counted, deliver_due, in_numbers, sender_name
@@ -37,6 +38,7 @@ def send() -> State[Any]:
     """
     bench = open_workbench()
     try:
+        await_current(bench.database)
         done = beat.with_options(name="Send mail that is due", task_run_name="Send mail that is due")(
             lambda: deliver_due(bench, sender_name("deliver"))
         )

@@ -42,17 +42,18 @@ class Scribe:
     server: str = ""
     resent: Collection[MessageKind] = RESENT
 
-    def record(self, connection: Connection, answers: Sequence[Answer], at: datetime) -> None:
-        """Write what became of these letters, and a line of history for each that was tried."""
+    def record(self, connection: Connection, answers: Sequence[Answer], at: datetime) -> list[int]:
+        """Write what became of these letters, and a line of history for each that was tried; return their keys."""
         keys = [answer.key for answer in answers]
         mine = {row.id: row for row in connection.execute(_claimed(self.worker, keys))}
         known = [answer for answer in answers if answer.key in mine]
         if not known:
-            return
+            return []
         _write(connection, [self._state(answer, mine[answer.key], at) for answer in known])
         lines = [self._line(answer, mine[answer.key], at) for answer in known if answer.tried]
         if lines:
             connection.execute(insert(message_event), lines)
+        return [line["message_id"] for line in lines]
 
     def _state(self, answer: Answer, row: Row[Any], at: datetime) -> dict[str, Any]:
         values = {

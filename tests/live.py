@@ -109,7 +109,7 @@ class Up:
     def kill_everything(self) -> None:
         """SIGKILL to `up` and to everything it started, runs at work included, all at once."""
         assert self.process is not None
-        for pid in [self.process.pid, *_descendants(self.process.pid)]:
+        for pid in [self.process.pid, *descendants(self.process.pid)]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.process.wait()
@@ -153,7 +153,7 @@ class Up:
         return None
 
 
-def _descendants(pid: int) -> list[int]:
+def descendants(pid: int) -> list[int]:
     found = []
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
@@ -161,5 +161,5 @@ def _descendants(pid: int) -> list[int]:
         with contextlib.suppress(OSError):
             parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
             if parent == pid:
-                found += [int(entry.name), *_descendants(int(entry.name))]
+                found += [int(entry.name), *descendants(int(entry.name))]
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
@@ -89,10 +90,15 @@ class PrefectServer:
         """
         data = None if body is None else json.dumps(body).encode()
         request = Request(  # noqa: S310 - the address is our own
-            self.api_url + path, data, {"Content-Type": "application/json"}, method=method
+            self.api_url + path, data, {"Content-Type": "application/json", **self._credentials()}, method=method
         )
         text = self._answer(request)
         return json.loads(text) if text else None
+
+    def _credentials(self) -> dict[str, str]:
+        """What a client sends to a server that wants a password, as ``PREFECT_API_AUTH_STRING`` names it."""
+        named = self.env.get("PREFECT_API_AUTH_STRING", "")
+        return {"Authorization": f"Basic {base64.b64encode(named.encode()).decode()}"} if named else {}
 
     def _answer(self, request: Request, tries: int = 10) -> bytes:
         """Send *request*, again while the server's SQLite is locked: it then says 503 and has done nothing."""

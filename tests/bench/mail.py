@@ -211,7 +211,7 @@ class Ground:
         """A copy's URL."""
         if self._cluster is None:
             path = self.home / "copy.db"
-            for left in self.home.glob("copy.db*"):
+            for left in [*self.home.glob("copy.db*"), *self.home.glob("last-sent.json")]:
                 left.unlink()
             shutil.copy(self.home / "template.db", path)
             yield f"sqlite:///{path}"

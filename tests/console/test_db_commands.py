@@ -26,7 +26,7 @@ def test_up_down_and_up_again(recert: Callable[..., Any], home: Path) -> None:
     assert state(recert) == "current"
     assert "was current already" in recert("db", "upgrade").out
     one = recert("db", "downgrade")
-    assert (one.code, one.out) == (0, f"schema of {home / 'recert.db'} is now 0002\n")
+    assert (one.code, one.out) == (0, f"schema of {home / 'recert.db'} is now 0003\n")
     assert state(recert) == "behind"
     down = recert("db", "downgrade", "base")
     assert (down.code, down.out) == (0, f"schema of {home / 'recert.db'} is now empty\n")
@@ -57,7 +57,7 @@ def test_a_newer_database_is_named_and_refused(recert: Callable[..., Any], home:
     connection.commit()
     connection.close()
     assert state(recert) == "ahead"
-    for words in (("db", "upgrade"), ("users", "list")):
+    for words in (("db", "upgrade"), ("db", "downgrade", "--yes"), ("users", "list"), ("up",), ("upkeep",)):
         ended = recert(*words)
         assert ended.code == 3
         assert "newer version of Recert" in ended.line
@@ -67,3 +67,28 @@ def test_an_older_database_is_named(recert: Callable[..., Any], monkeypatch: pyt
     recert("db", "upgrade")
     monkeypatch.setattr("models.schema.newest_revision", lambda: "9999")
     assert recert("db", "status").out.endswith(": behind\n")
+
+
+def test_a_backup_is_made_once_and_says_what_belongs_to_it(
+    at_work: Callable[..., Any], home: Path, tmp_path: Path
+) -> None:
+    made = at_work("db", "backup", tmp_path / "backup.db")
+    assert made.code == 0
+    assert made.out.startswith(f"{home / 'recert.db'} is copied to {tmp_path / 'backup.db'}: ")
+    assert made.line == f"keep {home / 'recert.key'} with it: the codes of open reviews come from it"
+    again = at_work("db", "backup", tmp_path / "backup.db")
+    assert (again.code, again.line) == (
+        3,
+        f"recert: {tmp_path / 'backup.db'} is there already; name another file",
+    )
+
+
+def test_what_a_backup_brings_back_rests_and_says_so_until_it_is_let_go(
+    at_work: Callable[..., Any], home: Path, tmp_path: Path
+) -> None:
+    assert at_work("db", "backup", tmp_path / "backup.db").code == 0
+    for left in home.glob("recert.db*"):
+        left.unlink()
+    (tmp_path / "backup.db").rename(home / "recert.db")
+    assert "all mail was paused by restore from backup" in at_work("mail", "status").out
+    assert at_work("mail", "resume").out == "all mail may leave\n"

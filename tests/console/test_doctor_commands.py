@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import base64
+import json
 import sqlite3
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
@@ -9,19 +11,36 @@ import pytest
 
 from console.doctor_commands import exit_code
 from console.findings import Finding, Level
+from console.prefect_checks import DEPLOYMENT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from tests.postgres import PostgresCluster
 
-class Health(BaseHTTPRequestHandler):
-    """Answers what Prefect answers to ``/api/health``, and to nothing else."""
+
+class Prefect(BaseHTTPRequestHandler):
+    """Answers what Prefect answers to ``/api/health`` and to what the doctor asks besides, and to nothing else."""
+
+    deployment: dict[str, Any] | None
+    workers: Sequence[str]
+    password: str
 
     def do_GET(self) -> None:
-        self.send_response(200 if self.path == "/api/health" else 404)
+        self._answer({"/api/health": True, f"/api{DEPLOYMENT}": self.deployment}.get(self.path))
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        pools = {"/api/work_pools/the%20pool/workers/filter": [{"status": status} for status in self.workers]}
+        self._answer(pools.get(self.path))
+
+    def _answer(self, document: object) -> None:
+        known = f"Basic {base64.b64encode(self.password.encode()).decode()}"
+        let_in = self.path == "/api/health" or not self.password or self.headers["Authorization"] == known
+        self.send_response((200 if document is not None else 404) if let_in else 401)
         self.end_headers()
-        self.wfile.write(b"true")
+        self.wfile.write(json.dumps(document).encode())
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
@@ -30,7 +49,8 @@ class Health(BaseHTTPRequestHandler):
 @pytest.fixture
 def prefect(monkeypatch: pytest.MonkeyPatch, home: Path) -> Iterator[str]:
     assert home
-    server = HTTPServer(("127.0.0.1", 0), Health)
+    Prefect.deployment, Prefect.workers, Prefect.password = {"work_pool_name": None, "status": "READY"}, [], ""
+    server = HTTPServer(("127.0.0.1", 0), Prefect)
     serving = Thread(target=server.serve_forever, args=(0.01,))
     serving.start()
     monkeypatch.setenv("RECERT_PREFECT_PORT", str(server.server_port))
@@ -78,6 +98,7 @@ def test_where_all_is_well_every_line_says_ok_and_what_it_found(
     assert (ended.code, ended.json["ok"]) == (0, True)
     assert set(levels(ended).values()) == {"ok", "warning"}
     assert said(ended, "prefect") == f"{prefect} answers | "
+    assert said(ended, "workers") == "the runner of `recert up` carries rollouts out | "
     assert said(ended, "people") == "1 may start a rollout, 1 may approve | "
     assert said(ended, "audit").startswith("3 acts, unbroken")
     assert [finding["level"] for finding in ended.json["findings"]].count("warning") == 1  # caught mail
@@ -169,6 +190,66 @@ def test_something_else_on_the_port_is_not_taken_for_prefect(
     ended = recert("doctor", "--json")
     assert (ended.code, levels(ended)["prefect"]) == (5, "wrong")
     assert "answers with 404" in said(ended, "prefect")
+
+
+@pytest.mark.parametrize(
+    ("deployment", "workers", "level", "says"),
+    [
+        (None, [], "warning", "nothing was ever offered to carry rollouts out | run: recert up; or"),
+        (
+            {"work_pool_name": None, "status": "NOT_READY"},
+            [],
+            "warning",
+            "the runner that carries rollouts out is away",
+        ),
+        ({"work_pool_name": "the pool"}, ["OFFLINE"], "warning", "work pool the pool has no worker that is alive"),
+        ({"work_pool_name": "the pool"}, ["ONLINE"], "ok", "1 worker of work pool the pool is alive | "),
+        ({"work_pool_name": "the pool"}, ["ONLINE", "OFFLINE", "ONLINE"], "ok", "2 workers of work pool the pool are"),
+        ({"work_pool_name": "another"}, ["ONLINE"], "warning", "cannot be told: HTTPStatusError | ask again"),
+        ({"nothing": "known"}, [], "warning", "cannot be told: KeyError | ask again"),
+    ],
+)
+@pytest.mark.usefixtures("prefect")
+def test_who_carries_rollouts_out_is_told(
+    recert: Callable[..., Any], deployment: dict[str, Any] | None, workers: list[str], level: str, says: str
+) -> None:
+    Prefect.deployment, Prefect.workers = deployment, workers
+    ended = recert("doctor", "--json")
+    assert (ended.code, levels(ended)["workers"]) == (0, level)
+    assert said(ended, "workers").startswith(says)
+
+
+def test_a_server_that_wants_its_password_is_asked_with_ours(recert: Callable[..., Any], prefect: str) -> None:
+    from prefect.settings import PREFECT_API_AUTH_STRING, temporary_settings
+
+    Prefect.password = "recert:the server's own"
+    ended = recert("doctor", "--json")
+    assert (ended.code, levels(ended)["prefect"], "workers" in levels(ended)) == (3, "wrong", False)
+    assert said(ended, "prefect") == (
+        f"{prefect} answers 401: it wants the password it was started with"
+        " | set PREFECT_API_AUTH_STRING to the server's PREFECT_SERVER_API_AUTH_STRING"
+    )
+    with temporary_settings({PREFECT_API_AUTH_STRING: "recert:another"}):
+        assert levels(recert("doctor", "--json"))["prefect"] == "wrong"
+    with temporary_settings({PREFECT_API_AUTH_STRING: Prefect.password}):
+        ended = recert("doctor", "--json")
+    assert (ended.code, levels(ended)["workers"]) == (0, "ok")
+    assert said(ended, "prefect") == f"{prefect} answers, and takes our PREFECT_API_AUTH_STRING | "
+    assert "the server's own" not in ended.out
+
+
+@pytest.mark.usefixtures("prefect")
+def test_postgresql_is_told_with_its_version(
+    recert: Callable[..., Any], postgres_cluster: PostgresCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = postgres_cluster.create_database()
+    monkeypatch.setenv("RECERT_DATABASE_URL", url)
+    assert recert("db", "upgrade").code == 0
+    version = postgres_cluster.version.split()[2]
+    assert f" answers (PostgreSQL {version}" in said(recert("doctor", "--json"), "database")
+    monkeypatch.setattr("console.checks.OLDEST_POSTGRESQL", 99)
+    assert said(recert("doctor", "--json"), "database").endswith("| bring it to 99 or newer")
+    postgres_cluster.drop(url)
 
 
 def _executed(home: Path, *statements: str) -> None:

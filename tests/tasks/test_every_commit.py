@@ -124,7 +124,8 @@ class House:
             shutil.copy(folder / "recert.db", folder / "furnished.db")
 
     def tidy(self) -> None:
-        """Let everything be as it was furnished."""
+        """Let everything be as it was furnished; the home forgets what left, or it would notice a restore."""
+        (self.folder / "last-sent.json").unlink(missing_ok=True)
         if self.bench.database.is_sqlite:
             for left in self.folder.glob("recert.db*"):
                 left.unlink()

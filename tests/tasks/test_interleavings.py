@@ -504,7 +504,7 @@ def on_sqlite(folder: Path) -> type[Interleavings]:
     shutil.copy(folder / "recert.db", folder / "furnished")
 
     def fresh() -> None:
-        for left in folder.glob("recert.db*"):
+        for left in [*folder.glob("recert.db*"), *folder.glob("last-sent.json")]:
             left.unlink()
         shutil.copy(folder / "furnished", folder / "recert.db")
 

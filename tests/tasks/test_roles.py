@@ -16,7 +16,7 @@ from models.errors import WrongInput
 from models.roles import EVERYTHING, Login, LoginUnfit
 from models.tables import app_user, approval, audit, metadata
 from models.words import Channel, Decision, RolloutState
-from tasks.duties import expire
+from tasks.duties import do_duties
 from tasks.review import Answer, AnswerRefused, give_answer
 from tasks.workbench import Workbench
 from tests import world
@@ -84,7 +84,7 @@ def test_a_whole_rollout_goes_with_the_workers_login_and_the_consoles_answers(ho
         ended = world.one_pass(house.worker, rollout_id, conductor)
         if ended is not None:
             break
-        expire(house.worker)
+        do_duties(house.worker)
         world.approve_all(house.console, rollout_id)
     assert ended is RolloutState.COMPLETED
     assert set(conductor.forms) == {""}, "a form was offered whose answer could not be recorded"
