@@ -29,6 +29,7 @@ from models.tables.rollouts import (
     rollout_step,
     rollout_training_type,
 )
+from models.tables.signing_in import form_sent, review_tick, sign_in_failure, user_password, web_session
 
 __all__ = [
     "BigId",
@@ -41,6 +42,7 @@ __all__ = [
     "certification",
     "course",
     "exclusion",
+    "form_sent",
     "hold",
     "learner",
     "mail_pace",
@@ -53,10 +55,14 @@ __all__ = [
     "proposal",
     "review",
     "review_request",
+    "review_tick",
     "rollout",
     "rollout_item",
     "rollout_step",
     "rollout_training_type",
     "setting",
+    "sign_in_failure",
     "training_type",
+    "user_password",
+    "web_session",
 ]
