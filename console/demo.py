@@ -14,7 +14,7 @@ from config.settings import Settings, load_settings
 from console.demo_approver import APPROVER, answer_gate, caught_code, line_to_paste, recert
 from console.output import answer, say, write_json
 from console.rollout_output import overview_json, tell_overview
-from console.stack import Stack, alone, look_after, mail_folder, shell_prefix, started, stopped_by_signals
+from console.stack import Stack, alone, console_page, look_after, mail_folder, shell_prefix, started, stopped_by_signals
 from models import ledger, people, reviews, schema
 from models.errors import Refused, Unreachable
 from models.plan import RolloutPlan, plan_from
@@ -29,6 +29,7 @@ from tasks.workbench import Workbench, open_workbench
 MARKER = ".recert-demo"
 LEARNERS = 300
 OPERATOR, OTHER = "opal@example.org", "bo@example.org"
+SAMPLES = (OPERATOR, APPROVER, OTHER)
 ENDS_WITHIN_S = 300
 
 
@@ -53,7 +54,7 @@ def demo(*, auto: bool = False, json: bool = False) -> int:
 
 def _settings() -> Settings:
     """The environment's settings, but never its database or its mail server: a demo touches nothing that is real."""
-    own = {"database_url": SecretStr(""), "smtp_url": SecretStr(""), "environment": "development"}
+    own = {"database_url": SecretStr(""), "smtp_url": SecretStr(""), "environment": "development", "public_url": ""}
     settings = load_settings(**own)
     home = settings.home if "home" in settings.model_fields_set else Path("var/demo")
     return settings.model_copy(update={"home": home.absolute()})
@@ -84,9 +85,10 @@ def _show(bench: Workbench, *, auto: bool, json: bool) -> int:
     say(f"making a sample organisation of {LEARNERS} learners in {bench.settings.home} …")
     plan = _organisation(bench)
     say("starting Prefect, the runner and the mail catcher (10 to 40 seconds) …")
-    with started(bench) as stack:
+    with started(bench, SAMPLES) as stack:
         rollout_id = _begin(bench, plan)
         say(f"rollout {rollout_id} ({plan.name}) has started; watch it at {bench.settings.prefect_ui}")
+        say(f"the console: {console_page(bench.settings)}; sign in as {OPERATOR} or {APPROVER} with one click")
         ended = _follow(bench, stack, rollout_id, answer_gate if auto else _print_gate, forever=not auto)
         with bench.database.read() as connection:
             seen = overview(connection, rollout_id)

@@ -60,6 +60,7 @@ class Up:
             "RECERT_SMTP_URL": self.smtp_url,
             "RECERT_PREFECT_PORT": str(self.prefect_port),
             "RECERT_MAIL_PORT": str(self.mail_port),
+            "RECERT_CONSOLE_PORT": str(free_port()),
         }
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("RECERT_", "PREFECT_"))}
         return {**clean, **ours}

@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from argon2 import PasswordHasher
 
 from console.cli import main
+from console.web.app import application
+from models import passwords, people, sessions
 from models.words import StepSlug
 from tests import world
+from tests.console.browser import Browser
 from tests.console.rollout_desk import PretendedPrefect
 from tests.processes import free_port
 
@@ -105,3 +109,28 @@ def at_gate(bench: Workbench, prefect: PretendedPrefect) -> int:
     rollout_id = world.started(bench)
     world.propose(bench, rollout_id, StepSlug.VERIFY_COMPLETION, StepSlug.RENOTIFY_INCOMPLETE)
     return rollout_id
+
+
+@pytest.fixture
+def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hashes that cost nothing; what the real ones cost is tested where they are made."""
+    hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    passwords._nobodys.cache_clear()
+    monkeypatch.setattr(passwords, "hasher", lambda: hasher)
+
+
+@pytest.fixture
+def signed_in(bench: Workbench) -> Callable[[str], Browser]:
+    """A browser in which this user is signed in."""
+    app = application(bench)
+
+    def as_(email: str) -> Browser:
+        with bench.database.write() as connection:
+            user = people.find_user(connection, email)
+            assert user is not None
+            token = sessions.begin(connection, user, bench.now())
+        browser = Browser(app)
+        browser.cookies.set("recert-session", token, domain="127.0.0.1", path="/")
+        return browser
+
+    return as_
