@@ -100,15 +100,8 @@ def turn(
         WrongInput: no such status, day or mark.
     """
     query = narrowed(wanted, today, upcoming_within_days)
-    keys = _keys(query, order)
-    mark, backwards = (before, True) if before else (after, False)
-    down = order.down is not backwards
-    if mark:
-        here = tuple_(*keys), tuple_(*_read_mark(mark, keys))
-        query = query.where(here[0] < here[1] if down else here[0] > here[1])
-    sorted_ = [key.desc() if down else key.asc() for key in keys]
-    marks = [key.label(f"key_{number}") for number, key in enumerate(keys)]
-    found = connection.execute(query.add_columns(*marks).order_by(None).order_by(*sorted_).limit(order.size + 1)).all()
+    keys, backwards = _keys(query, order), bool(before)
+    found = connection.execute(_beyond(query, keys, order, before or after, backwards=backwards)).all()
     more, rows = len(found) > order.size, found[: order.size]
     if backwards:
         rows = rows[::-1]
@@ -118,6 +111,19 @@ def turn(
         _mark(rows[0], len(keys)) if rows and further_back else None,
         _mark(rows[-1], len(keys)) if rows and further_on else None,
     )
+
+
+def _beyond(
+    query: Select[Any], keys: Sequence[ColumnElement[Any]], order: Order, mark: str, *, backwards: bool
+) -> Select[Any]:
+    """The lines beyond *mark*, one more than a page has: so it is seen whether there are more."""
+    down = order.down is not backwards
+    if mark:
+        line, here = tuple_(*keys), tuple_(*_read_mark(mark, keys))
+        query = query.where(line < here if down else line > here)
+    marks = [key.label(f"key_{number}") for number, key in enumerate(keys)]
+    sorted_ = [key.desc() if down else key.asc() for key in keys]
+    return query.add_columns(*marks).order_by(None).order_by(*sorted_).limit(order.size + 1)
 
 
 def counts(connection: Connection, wanted: Wanted, *, today: date, upcoming_within_days: int) -> dict[str, int]:

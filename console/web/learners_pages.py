@@ -46,6 +46,7 @@ def show(visit: Visit) -> Response:
         visit, "learners.html", wanted=wanted, order=order, turned=turned, tally=tally, offers=offers, number=number,
         statuses=STATUSES, sizes=SIZES, sorts=SORTS, days=DAYS,
         narrowed=wanted != Wanted(status=wanted.status, day=wanted.day),
+        only_search=wanted == Wanted(status=wanted.status, day=wanted.day, search=wanted.search),
     )  # fmt: skip
 
 

@@ -106,7 +106,7 @@ def test_every_command_that_is_there_has_help_for_itself_and_each_of_its_options
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["nonsense"], "recert: unknown command 'nonsense' (there are demo, up, doctor"),
+        (["nonsense"], "recert: unknown command 'nonsense' (there are demo, up, console, doctor"),
         (["user"], "recert: unknown command 'user' (did you mean users?); see: recert --help"),
         (["users", "lst"], "recert: unknown command 'lst' (did you mean list?); see: recert users --help"),
         (["users", "list", "--jsn"], "Did you mean --json?; see: recert users list --help"),
