@@ -80,7 +80,7 @@ def _opened(document: Mapping[str, Any]) -> str:
 
 def _preview_rows(seen: Preview, step: PreviewedStep) -> Iterator[dict[str, Any]]:
     for row in seen.items(step):
-        yield {"step": step.step.slug.value, **_flat(row)}
+        yield {"step": step.step.slug.value, **flat(row)}
 
 
 def _tell_preview(seen: Preview) -> None:
@@ -121,12 +121,13 @@ def write_items(rows: Iterable[Row[Any]], form: Format) -> None:
     if form == "json":
         write_json_array({**as_json(row), "applied": row.applied_at is not None} for row in rows)
     elif form == "csv":
-        write_csv((*ITEM_COLUMNS, "applied"), map(_flat, rows))
+        write_csv((*ITEM_COLUMNS, "applied"), map(flat, rows))
     else:
         write_table((*ITEM_TABLE, "applied"), map(_compact, rows))
 
 
-def _flat(row: Row[Any]) -> dict[str, Any]:
+def flat(row: Row[Any]) -> dict[str, Any]:
+    """An item as one line of a CSV file."""
     values = {str(name): value for name, value in row._mapping.items()}  # noqa: SLF001 - SQLAlchemy's public name
     return {**values, "flags": flag_slugs(row.flags), "applied": row.applied_at is not None}
 

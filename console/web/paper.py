@@ -21,8 +21,9 @@ from starlette.responses import HTMLResponse, RedirectResponse, StreamingRespons
 
 from console.web.visit import Visit
 from models.safe_csv import safe_row
-from models.words import Outcome
+from models.words import Outcome, flag_slugs
 from tasks.checklist import STEPS
+from tasks.proposing import CHANGES
 from tasks.wording import OUTCOME_WORDS, in_words
 
 HOUSE = Path(__file__).parents[1]
@@ -32,7 +33,9 @@ ROWS_AT_ONCE = 500
 SAID = {
     "reminded": "The approvers are asked again by mail.",
     "cancelled": "The rollout is cancelled. What was applied stays.",
+    "released": "They are let in again, from the next proposal on.",
     "started": "The rollout has started.",
+    "start-waits": "The rollout is written. Prefect does not answer just now; its run begins when it is back.",
     "resumed": "The rollout goes on.",
     "ticked": "Noted. Nothing is taken out until you approve.",
     "unticked": "They are back on the list.",
@@ -40,6 +43,7 @@ SAID = {
     "counted": "Your approval is counted; the list waits for the others.",
     "rejected": "Rejected: the rollout ends, and nothing of this list is carried out.",
     "withdrawn": "Withdrawn: the list is proposed afresh from today's facts, and asked for again.",
+    "answer-waits": "Recorded. Prefect does not answer just now; the run goes on when it is back.",
     "resolved": "Settled.",
     "saved": "Saved.",
     "verified": "The audit is whole: every row follows the one before it.",
@@ -106,10 +110,10 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )
     made.filters |= {
-        "day": _day, "number": _number, "label": _label, "in_words": in_words, "outcome": _outcome, "step": _step,
+        "day": _day, "number": _number, "label": _label, "in_words": in_words, "outcome": _outcome, "step": _step, "flag_slugs": flag_slugs,
         "json": lambda value: json.dumps(value, ensure_ascii=False, sort_keys=True), "segment": lambda value: quote(value, safe=""),
     }  # fmt: skip
-    made.globals["query"] = _query
+    made.globals |= {"query": _query, "changing": CHANGES}
     return made
 
 

@@ -6,10 +6,13 @@ from starlette.responses import Response
 
 from console.web import (
     learners_pages,
+    rollouts_pages,
     signing_in,
+    starting_pages,
+    steps_pages,
 )
 from console.web.paper import go_to
-from console.web.visit import EVERYBODY, Place, Visit
+from console.web.visit import APPROVERS, EVERYBODY, OPERATORS, REMINDERS, Place, Visit
 
 
 def home(visit: Visit) -> Response:
@@ -29,4 +32,19 @@ PLACES = (
     Place("GET", "/learners", learners_pages.show, EVERYBODY),
     Place("GET", "/learners.csv", learners_pages.export, EVERYBODY),
     Place("GET", "/learners/{learner}", learners_pages.one, EVERYBODY),
+    Place("GET", "/rollouts", rollouts_pages.show, EVERYBODY),
+    Place("GET", "/rollouts/new", starting_pages.show, OPERATORS),
+    Place("POST", "/rollouts/preview", starting_pages.look_ahead, OPERATORS),
+    Place("POST", "/rollouts/start", starting_pages.start, OPERATORS),
+    Place("GET", "/rollouts/{rollout}", rollouts_pages.one, EVERYBODY),
+    Place("GET", "/rollouts/{rollout}/lists/{list}", rollouts_pages.closing, EVERYBODY),
+    Place("GET", "/rollouts/{rollout}/lists/{list}/list.csv", rollouts_pages.closing_csv, EVERYBODY),
+    Place("POST", "/rollouts/{rollout}/remind", rollouts_pages.remind, REMINDERS),
+    Place("POST", "/rollouts/{rollout}/cancel", rollouts_pages.cancel, OPERATORS),
+    Place("POST", "/rollouts/{rollout}/resume", rollouts_pages.resume, OPERATORS),
+    Place("POST", "/rollouts/{rollout}/release", rollouts_pages.release, OPERATORS),
+    Place("GET", "/rollouts/{rollout}/steps/{step}", steps_pages.show, EVERYBODY),
+    Place("GET", "/rollouts/{rollout}/steps/{step}/list.csv", steps_pages.export, EVERYBODY),
+    Place("POST", "/rollouts/{rollout}/steps/{step}/ticks", steps_pages.tick, APPROVERS),
+    Place("POST", "/rollouts/{rollout}/steps/{step}/answer", steps_pages.answer, APPROVERS),
 )
