@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from console.bench import opened_bench
 from console.output import say
-from console.stack import console_page
 from models.errors import WrongInput
 
 
@@ -20,5 +19,5 @@ def console() -> None:
         settings = bench.settings
         if settings.environment == "production" and not settings.public_url.startswith("https://"):
             raise WrongInput("RECERT_PUBLIC_URL: in production people reach the console by https; name that address")
-        say(f"console: {settings.public_url or console_page(settings)}; end with Ctrl-C")
+        say(f"console: {settings.console}; end with Ctrl-C")
         serve(bench)

@@ -14,7 +14,7 @@ from config.settings import Settings, load_settings
 from console.demo_approver import APPROVER, answer_gate, caught_code, line_to_paste, recert
 from console.output import answer, say, write_json
 from console.rollout_output import overview_json, tell_overview
-from console.stack import Stack, alone, console_page, look_after, mail_folder, shell_prefix, started, stopped_by_signals
+from console.stack import Stack, alone, look_after, mail_folder, shell_prefix, started, stopped_by_signals
 from models import ledger, people, reviews, schema
 from models.errors import Refused, Unreachable
 from models.plan import RolloutPlan, plan_from
@@ -88,7 +88,7 @@ def _show(bench: Workbench, *, auto: bool, json: bool) -> int:
     with started(bench, SAMPLES) as stack:
         rollout_id = _begin(bench, plan)
         say(f"rollout {rollout_id} ({plan.name}) has started; watch it at {bench.settings.prefect_ui}")
-        say(f"the console: {console_page(bench.settings)}; sign in as {OPERATOR} or {APPROVER} with one click")
+        say(f"the console: {bench.settings.console}; sign in as {OPERATOR} or {APPROVER} with one click")
         ended = _follow(bench, stack, rollout_id, answer_gate if auto else _print_gate, forever=not auto)
         with bench.database.read() as connection:
             seen = overview(connection, rollout_id)

@@ -125,7 +125,7 @@ class Stack:
         self._runner.start()
         self._console.start()
         self._wait(self._runner, f"{self._settings.prefect_api}/deployments/name/daily-upkeep/daily-upkeep")
-        self._wait(self._console, f"{console_page(self._settings)}/sign-in")
+        self._wait(self._console, f"http://127.0.0.1:{self._settings.console_port}/sign-in")
 
     def _wait(self, child: Child, url: str) -> None:
         late = time.monotonic() + START_WITHIN_S
@@ -152,11 +152,6 @@ class Stack:
         """End everything, the last started first."""
         for child in reversed(self.children):
             child.stop()
-
-
-def console_page(settings: Settings) -> str:
-    """Where a person on this machine opens the console."""
-    return f"http://127.0.0.1:{settings.console_port}"
 
 
 def mail_folder(settings: Settings) -> Path:

@@ -10,7 +10,6 @@ from console.stack import (
     LOOK_EVERY_S,
     Stack,
     alone,
-    console_page,
     look_after,
     mail_folder,
     started,
@@ -35,7 +34,7 @@ def up() -> int:
 
 def _tell(bench: Workbench) -> None:
     settings = bench.settings
-    say(f"console: {console_page(settings)} (a user's first password: recert users password EMAIL)")
+    say(f"console: {settings.console} (a user's first password: recert users password EMAIL)")
     say(f"Prefect: {settings.prefect_ui} (runs, logs, review forms)")
     if settings.mail_is_caught:
         say(f"mail is caught in {mail_folder(settings)}: nobody receives it (set RECERT_SMTP_URL to send)")

@@ -13,14 +13,16 @@ from models.errors import WrongInput
 from models.tables import learner, rollout_item
 from models.words import Flag, Outcome
 from tasks.items import item_lines
+from tasks.proposing import CHANGES
 
 SEARCHED = ("first_name", "last_name", "email", "employee_id", "department", "manager_email")
 LINES = 100
+CHANGING = "changing"
 
 
 @dataclass(frozen=True, slots=True)
 class Sought:
-    """What of a list is wanted: an outcome's slug, a flag's slug, words to be found; what is empty leaves it open."""
+    """What of a list is wanted: an outcome's slug or ``changing``, a flag's slug, words; what is empty leaves it open."""
 
     outcome: str = ""
     flag: str = ""
@@ -77,9 +79,10 @@ def lines_sought(proposal_id: int, sought: Sought) -> Select[Any]:
     Raises:
         WrongInput: no such outcome or flag.
     """
-    if sought.outcome and sought.outcome not in list(Outcome):
+    if sought.outcome and sought.outcome not in [CHANGING, *Outcome]:
         raise WrongInput(f"no outcome {sought.outcome[:80]!r}")
-    query = item_lines(proposal_id, [sought.outcome] if sought.outcome else [])
+    wanted = [sought.outcome] if sought.outcome else []
+    query = item_lines(proposal_id, CHANGES if sought.outcome == CHANGING else wanted)
     if sought.flag:
         query = query.where(rollout_item.c.flags.op("&")(_bit(sought.flag)) != 0)
     for word in sought.search.split():

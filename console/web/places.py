@@ -5,14 +5,18 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from console.web import (
+    audit_pages,
+    imports_pages,
     learners_pages,
+    mail_pages,
     rollouts_pages,
     signing_in,
     starting_pages,
     steps_pages,
+    users_pages,
 )
 from console.web.paper import go_to
-from console.web.visit import APPROVERS, EVERYBODY, OPERATORS, REMINDERS, Place, Visit
+from console.web.visit import ADMINS, APPROVERS, EVERYBODY, OPERATORS, REMINDERS, Place, Visit
 
 
 def home(visit: Visit) -> Response:
@@ -47,4 +51,19 @@ PLACES = (
     Place("GET", "/rollouts/{rollout}/steps/{step}/list.csv", steps_pages.export, EVERYBODY),
     Place("POST", "/rollouts/{rollout}/steps/{step}/ticks", steps_pages.tick, APPROVERS),
     Place("POST", "/rollouts/{rollout}/steps/{step}/answer", steps_pages.answer, APPROVERS),
+    Place("GET", "/mail", mail_pages.show, EVERYBODY),
+    Place("POST", "/mail/settle", mail_pages.settle, OPERATORS),
+    Place("GET", "/mail/{mail}", mail_pages.one, EVERYBODY),
+    Place("GET", "/mail/{mail}/letter", mail_pages.letter, EVERYBODY),
+    Place("GET", "/audit", audit_pages.show, EVERYBODY),
+    Place("GET", "/audit.csv", audit_pages.export, EVERYBODY),
+    Place("POST", "/audit/verify", audit_pages.prove, EVERYBODY),
+    Place("GET", "/imports", imports_pages.show, OPERATORS),
+    Place("POST", "/imports/check", imports_pages.check, OPERATORS, upload=True),
+    Place("POST", "/imports/run", imports_pages.run, OPERATORS),
+    Place("GET", "/users", users_pages.show, ADMINS),
+    Place("POST", "/users/add", users_pages.add, ADMINS),
+    Place("POST", "/users/change", users_pages.change, ADMINS),
+    Place("GET", "/settings", users_pages.settings, EVERYBODY),
+    Place("POST", "/settings/choose", users_pages.choose, ADMINS),
 )
