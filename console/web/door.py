@@ -105,15 +105,14 @@ class Door:
         """Say in one page what went wrong, with a status that tells programs the same."""
         visit = self._visit(request, FormData())
         with suppress(Unreachable):
-            token = self.cookies.read(request, SESSION)
-            if (session := self._session(token)) is not None:
-                visit = replace(visit, session=session, token=token)
+            if (session := self._session(request)) is not None:
+                visit = replace(visit, session=session, token=self.cookies.read(request, SESSION))
         return _told(visit, error)
 
     def _answer(self, place: Place, request: Request, form: FormData) -> Response:
         visit = self._visit(request, form)
         try:
-            session = self._session(self.cookies.read(request, SESSION))
+            session = self._session(request)
             if session is not None:
                 visit = replace(visit, session=session, token=self.cookies.read(request, SESSION))
             elif place.roles is not None:
@@ -148,14 +147,16 @@ class Door:
             if not sessions.use_form(connection, visit.text("once"), self._bench.now()):
                 raise SentTwice
 
-    def _session(self, token: str) -> Session | None:
-        """Return whose session this is; that they were here is noted once a minute."""
+    def _session(self, request: Request) -> Session | None:
+        """Return whose session this is; that they were here is noted once a minute, if it is they and not their page."""
+        token = self.cookies.read(request, SESSION)
         if not token:
             return None
         at = self._bench.now()
         with self._bench.database.read() as connection:
             session = sessions.find(connection, token, at)
-        if session is not None and at - session.seen_at > SEEN_EVERY:
+        by_itself = request.headers.get("sec-fetch-dest") == "empty"
+        if session is not None and not by_itself and at - session.seen_at > SEEN_EVERY:
             with suppress(Unreachable), self._bench.database.write() as connection:
                 sessions.touch(connection, session, at)
         return session

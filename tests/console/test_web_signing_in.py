@@ -111,6 +111,15 @@ def test_that_somebody_is_there_keeps_the_session(
         assert browser.get("/account").url == "/account"
 
 
+def test_a_page_that_refreshes_itself_keeps_nobody_signed_in(
+    signed_in: Callable[[str], Browser], bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser, begun = signed_in(OPERATOR), bench.now()
+    for minutes, url in ((20, "/account"), (40, "/sign-in?next=%2Faccount")):
+        monkeypatch.setattr(Workbench, "now", lambda _, minutes=minutes: begun + timedelta(minutes=minutes))
+        assert browser.get("/account", **{"Sec-Fetch-Dest": "empty"}).url == url
+
+
 @pytest.mark.parametrize(
     "back",
     ["https://evil.example/", "//evil.example/", "/\\evil.example", "/nowhere", "/account\r\nX: y", "javascript:1"],
