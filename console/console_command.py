@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from console.bench import opened_bench
 from console.output import say
 from models.errors import WrongInput
@@ -20,4 +22,6 @@ def console() -> None:
         if settings.environment == "production" and not settings.public_url.startswith("https://"):
             raise WrongInput("RECERT_PUBLIC_URL: in production people reach the console by https; name that address")
         say(f"console: {settings.console}; end with Ctrl-C")
-        serve(bench)
+        with suppress(KeyboardInterrupt):
+            serve(bench)
+    say("stopped")

@@ -85,7 +85,15 @@ def lines_sought(proposal_id: int, sought: Sought) -> Select[Any]:
     query = item_lines(proposal_id, CHANGES if sought.outcome == CHANGING else wanted)
     if sought.flag:
         query = query.where(rollout_item.c.flags.op("&")(_bit(sought.flag)) != 0)
-    for word in sought.search.split():
+    if sought.search.split():
+        # few people are meant: they are looked up first, and their lines are found by key
+        query = query.where(rollout_item.c.learner_id.in_(_named(sought.search)))
+    return query
+
+
+def _named(search: str) -> Select[tuple[int]]:
+    query = select(learner.c.id)
+    for word in search.split():
         query = query.where(or_(*(learner.c[name].icontains(word, autoescape=True) for name in SEARCHED)))
     return query
 
