@@ -170,6 +170,9 @@ def _print_gate(bench: Workbench, rollout_id: int, slug: str) -> None:
     with bench.database.read() as connection:
         run_id = ledger.load(connection, rollout_id).flow_run_id
     say(f"look at it: {bench.settings.prefect_ui}/runs/flow-run/{run_id}")
+    say(
+        f"or answer it in the console, signed in as {APPROVER}: {bench.settings.console}/rollouts/{rollout_id}/steps/{slug}"
+    )
     say("approve it: paste this line into another terminal, in this folder (here you end the demo with Ctrl-C)")
     say(f"  {line_to_paste(bench, rollout_id, APPROVER, slug)}")
 

@@ -16,6 +16,7 @@ from models.errors import RecertError
 from tasks.workbench import Workbench
 
 HOST = "127.0.0.1"
+WARM_UP_AFTER_S = 20  # when whatever started beside us has started
 
 
 def serve(bench: Workbench, samples: tuple[str, ...] = ()) -> None:
@@ -26,7 +27,9 @@ def serve(bench: Workbench, samples: tuple[str, ...] = ()) -> None:
     """
     port = bench.settings.console_port
     require_free(port, "RECERT_CONSOLE_PORT")
-    threading.Thread(target=_warm_up, daemon=True).start()
+    idle = threading.Timer(WARM_UP_AFTER_S, _warm_up)
+    idle.daemon = True
+    idle.start()
     app: ASGIApp = application(bench, samples)
     uvicorn.run(app, host=HOST, port=port, log_level="warning", server_header=False, timeout_graceful_shutdown=5)
 

@@ -90,9 +90,9 @@ class Seen:
 
 
 class Browser:
-    """Visits *app*; has cookies of its own."""
+    """Visits *app*, or what is served at an address; has cookies of its own."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp | str) -> None:
         self._app = app
         self.cookies = httpx.Cookies()
 
@@ -108,9 +108,11 @@ class Browser:
 
     def request(self, method: str, path: str, *, follow: bool = True, **more: Any) -> Seen:
         async def ask() -> httpx.Response:
-            transport = httpx.ASGITransport(app=self._app)
+            served = isinstance(self._app, str)
+            transport = None if served else httpx.ASGITransport(app=self._app)
+            home = self._app if served else HOME
             async with httpx.AsyncClient(
-                transport=transport, base_url=HOME, cookies=self.cookies, follow_redirects=follow
+                transport=transport, base_url=home, cookies=self.cookies, follow_redirects=follow, timeout=60
             ) as client:
                 response = await client.request(method, path, **more)
                 self.cookies = client.cookies
