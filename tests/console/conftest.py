@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -78,15 +79,34 @@ def at_work(recert: Callable[..., Ended]) -> Callable[..., Ended]:
     return recert
 
 
+@pytest.fixture(scope="session")
+def organisation(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database file to copy: users, courses and ten learners."""
+    home = tmp_path_factory.mktemp("organisation")
+    made = _furnished(home)
+    made.database.dispose()
+    return home / "recert.db"
+
+
+def _furnished(home: Path, *, migrated: bool = False) -> Workbench:
+    made = world.a_bench(f"sqlite:///{home / 'recert.db'}", home, migrated=migrated)
+    with made.database.write() as connection:
+        world.some_users(connection)
+        world.ten_learners(connection)
+    return made
+
+
 @pytest.fixture
-def bench(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workbench]:
+def bench(home: Path, organisation: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workbench]:
     """An organisation in the home, on the day the rehearsal names."""
     monkeypatch.setenv("RECERT_TODAY", world.TODAY.isoformat())
     monkeypatch.setenv("RECERT_MAIL_PORT", str(free_port()))
-    bench = world.a_bench(f"sqlite:///{home / 'recert.db'}", home)
-    with bench.database.write() as connection:
-        world.some_users(connection)
-        world.ten_learners(connection)
+    if home.exists():  # `recert` was at work there already
+        bench = _furnished(home, migrated=True)
+    else:
+        home.mkdir()
+        shutil.copy(organisation, home / "recert.db")
+        bench = world.a_bench(f"sqlite:///{home / 'recert.db'}", home, migrated=True)
     yield bench
     bench.database.dispose()
 
