@@ -10,32 +10,19 @@ from starlette.responses import Response
 
 from console import desk
 from console.web.paper import go_to, page
+from console.web.plan_form import LISTS, NUMBERS, REVIEWS, filled_in
 from console.web.visit import Visit
 from models.errors import PlanInvalid, RecertError
+from models.learner_pages import offered
 from models.plan import RolloutPlan, plan_from
-from models.roster import training_type_ids
+from models.plan_text import plan_text
 from models.words import StepSlug
 from tasks.preview import preview
 from tasks.step import Step
 
 LARGEST_PLAN = 100_000
-EXAMPLE = """name = "annual-{year}"
-training_types = [{types}]
-recertify_on = {recertify_on}            # the common Recertification Date
-due_in_days = 30                     # Due Date of the renewals
-
-[incomplete]
-new_due_on = {new_due_on}              # for everybody who has not completed
-
-[audience]                           # empty: everyone active
-departments = []
-locations = []
-exclude = []                         # addresses or employee ids
-
-[reviews]
-approvals_required = 1
-expires_in_days = 7
-"""
+# What the form is filled in with where nothing was yet.
+BEGUN = {"due_in_days": "30", "approvals_required": "1", "expires_in_days": "7", "restore_automatic": "yes"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +36,15 @@ class Rehearsed:
 
 
 def show(visit: Visit) -> Response:
-    """The page to begin on: a plan to fill in, or a file to upload."""
-    return _page(visit, _example(visit))
+    """The page to begin on: a form to fill in, a file to upload, or a plan to write."""
+    return _page(visit)
 
 
 def look_ahead(visit: Visit) -> Response:
-    """Rehearse the plan; nothing of it stays."""
-    upload = visit.upload("file")
+    """Rehearse the plan, whichever way it came; nothing of it stays."""
+    text = str(visit.form.get("plan", "")).replace("\r\n", "\n")
     try:
-        text = _text(upload.file.read(LARGEST_PLAN + 1)) if upload is not None else str(visit.form.get("plan", ""))
-    except RecertError as error:
-        return _page(visit, "", trouble=str(error), status=400)
-    text = text.replace("\r\n", "\n")
-    try:
+        text = text or _given_text(visit)
         plan = _plan(text)
         with preview(visit.bench, plan) as seen:
             steps = [
@@ -78,6 +61,14 @@ def look_ahead(visit: Visit) -> Response:
     )  # fmt: skip
 
 
+def _given_text(visit: Visit) -> str:
+    """The plan of an uploaded file, or of the form that was filled in."""
+    upload = visit.upload("file")
+    if upload is not None:
+        return _text(upload.file.read(LARGEST_PLAN + 1)).replace("\r\n", "\n")
+    return plan_text(filled_in(visit)) if visit.text("how") == "form" else ""
+
+
 def start(visit: Visit) -> Response:
     """Start what was shown, in the name of who is signed in."""
     text = str(visit.form.get("plan", "")).replace("\r\n", "\n")
@@ -88,8 +79,18 @@ def start(visit: Visit) -> Response:
     return go_to(f"/rollouts/{begun.rollout.id}", said="start-waits" if begun.trouble else "started")
 
 
-def _page(visit: Visit, text: str, *, trouble: str = "", status: int = 200) -> Response:
-    return page(visit, "start.html", status=status, text=text, trouble=trouble)
+def _page(visit: Visit, text: str = "", *, trouble: str = "", status: int = 200) -> Response:
+    """The page with what was typed so far, or with what is usual."""
+    with visit.bench.database.read() as connection:
+        offers = offered(connection)
+    today = visit.bench.today()
+    begun = {**BEGUN, "name": f"annual-{today.year + 1}"}
+    typed = {name: value for name, value in visit.form.items() if isinstance(value, str)}
+    ticked = {name: visit.texts(name) for name in ("training_types", *LISTS)}
+    return page(
+        visit, "start.html", status=status, text=text, trouble=trouble, offers=offers, numbers=NUMBERS, reviews=REVIEWS,
+        typed=typed if typed.get("how") == "form" else begun, ticked=ticked, lists=LISTS,
+    )  # fmt: skip
 
 
 def _plan(text: str) -> RolloutPlan:
@@ -111,13 +112,3 @@ def _text(content: bytes) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise PlanInvalid("the plan is no text in UTF-8") from None
-
-
-def _example(visit: Visit) -> str:
-    """A plan for the year to come, to be changed."""
-    today = visit.bench.today()
-    with visit.bench.database.read() as connection:
-        types = ", ".join(f'"{slug}"' for slug in training_type_ids(connection))
-    return EXAMPLE.format(
-        year=today.year + 1, types=types, recertify_on=date(today.year + 1, 1, 18), new_due_on=date(today.year, 12, 18)
-    )

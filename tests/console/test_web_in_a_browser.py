@@ -96,10 +96,11 @@ def test_a_rollout_is_started_by_one_and_its_list_reviewed_by_another_by_keyboar
     page.goto("/")
     page.get_by_role("link", name="Rollouts", exact=True).click()
     page.get_by_role("link", name="Start a rollout").first.click()
-    page.get_by_label("The plan").fill(
-        'name = "annual-2027"\ntraining_types = ["conduct", "privacy"]\nrecertify_on = 2026-11-23\n'
-        "align_on = 2026-11-23\n[incomplete]\nnew_due_on = 2026-12-18\n"
-    )
+    for name in ("conduct", "privacy"):
+        page.get_by_label(name).check()
+    page.get_by_label("New Due Date of what is still open").fill("2026-12-18")
+    page.get_by_label("The common Recertification Date").fill("2026-11-23")
+    page.get_by_label("Dates are aligned on").fill("2026-11-23")
     page.get_by_role("button", name="Show what it would do").first.click()
     expect(page.get_by_text("Nothing has been started")).to_be_visible()
     page.get_by_role("button", name=f"Start it as {OPERATOR}").dblclick()

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from models import ledger
 from models.tables import message, rollout
 from models.words import RolloutState, StepSlug
 from tasks.workbench import Workbench
 from tests import world
-from tests.console.browser import Browser
+from tests.console.browser import Browser, Form, Seen
 from tests.console.rollout_desk import PretendedPrefect, write_plan
 from tests.world import APPROVER, OPERATOR, approve, count, rollout_state, rows
 
@@ -28,12 +30,59 @@ def plan_text(tmp_path: Path, **changes: object) -> str:
     return write_plan(tmp_path / "plan.toml", **changes).read_text(encoding="utf-8")
 
 
-def test_an_empty_list_says_how_to_begin_and_the_example_is_a_plan(opal: Browser) -> None:
+FORM = {
+    "how": "form",
+    "name": "annual-2027",
+    "training_types": ["conduct", "privacy"],
+    "recertify_on": "2026-11-23",
+    "align_on": "2026-11-23",
+    "new_due_on": "2026-12-18",
+}
+
+
+def test_an_empty_list_says_how_to_begin_and_the_form_is_filled_in(opal: Browser, bench: Workbench) -> None:
     assert "No rollout was ever started" in opal.get("/rollouts").text
     form = opal.get("/rollouts/new").form("/rollouts/preview")
-    seen = opal.send(form)
-    assert seen.status == 200
-    assert "Start it as" in seen.text
+    shown = opal.send(form, **FORM, departments=["Sales"], exclude="l1@example.com E3", extend_at_most_days="90")
+    assert "are assigned the renewal" in shown.text
+    started = opal.send(shown.form("/rollouts/start"))
+    assert started.url == "/rollouts/1?said=started"
+    with bench.database.read() as connection:
+        plan = ledger.load(connection, 1).plan
+    assert plan.training_types == ["conduct", "privacy"]
+    assert plan.audience.departments == ["Sales"]
+    assert plan.audience.exclude == ["l1@example.com", "E3"]
+    assert (plan.extend_at_most_days, plan.due_in_days, plan.restore_automatic) == (90, 30, True)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"training_types": []}, "training_types"),
+        ({"new_due_on": ""}, "new_due_on"),
+        ({"recertify_on": "soon"}, "recertify_on"),
+        ({"recertify_on": "2020-01-01", "align_on": "2020-01-01"}, "2020-01-01"),
+        ({"due_in_days": "many"}, "Days to complete a renewal"),
+        ({"training_types": ["nonsense"]}, "nonsense"),
+        ({"approvals_required": "99"}, "approvals_required"),
+    ],
+)
+def test_a_wrong_field_comes_back_with_the_reason_and_all_that_was_typed(
+    opal: Browser, bench: Workbench, wrong: dict[str, object], says: str
+) -> None:
+    form = opal.get("/rollouts/new").form("/rollouts/preview")
+    seen = opal.send(form, **{**FORM, "name": "my own name", **wrong})
+    assert seen.status == 400
+    assert says in seen.text.split('role="alert"')[1].split("</p>")[0]
+    assert seen.form("/rollouts/preview").fields["name"] == "my own name"
+    assert count(bench, rollout) == 0
+
+
+def written(browser: Browser, plan: str) -> Seen:
+    """Send a plan that was written by hand."""
+    form = browser.get("/rollouts/new").form("/rollouts/preview")
+    keys = {name: form.fields[name] for name in ("guard", "once")}
+    return browser.send(Form(form.action, "post", keys), plan=plan)
 
 
 def test_a_plan_file_is_rehearsed_and_then_started_as_it_was_shown(
@@ -56,8 +105,7 @@ def test_a_plan_file_is_rehearsed_and_then_started_as_it_was_shown(
 
 def test_a_second_rollout_of_the_same_training_is_told(opal: Browser, bench: Workbench, tmp_path: Path) -> None:
     world.started(bench)
-    form = opal.get("/rollouts/new").form("/rollouts/preview")
-    shown = opal.send(form, plan=plan_text(tmp_path, name="another"))
+    shown = written(opal, plan_text(tmp_path, name="another"))
     refused = opal.send(shown.form("/rollouts/start"))
     assert refused.status == 409
     assert "another" in refused.text
@@ -69,17 +117,15 @@ def test_a_second_rollout_of_the_same_training_is_told(opal: Browser, bench: Wor
     [
         ("name = ", "no TOML"),
         ("colour = 1", "colour"),
-        ("", "name"),
         ('name = "' + SCRIPT + '"', "training_types"),
     ],
 )
 def test_a_plan_that_is_none_comes_back_with_the_reason(opal: Browser, plan: str, says: str) -> None:
-    form = opal.get("/rollouts/new").form("/rollouts/preview")
-    seen = opal.send(form, plan=plan)
+    seen = written(opal, plan)
     assert seen.status == 400
     assert says in seen.text
     assert SCRIPT not in seen.text
-    assert seen.form("/rollouts/preview").fields["plan"].strip() == plan.strip(), "what was written is not lost"
+    assert plan in html.unescape(seen.text), "what was written is not lost"
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"x" * 100_001, b"\x00"])
@@ -91,7 +137,7 @@ def test_a_file_that_is_no_plan_is_refused(opal: Browser, content: bytes) -> Non
 def test_without_prefect_nothing_is_started(
     opal: Browser, bench: Workbench, prefect: PretendedPrefect, tmp_path: Path
 ) -> None:
-    shown = opal.send(opal.get("/rollouts/new").form("/rollouts/preview"), plan=plan_text(tmp_path))
+    shown = written(opal, plan_text(tmp_path))
     prefect.away = True
     refused = opal.send(shown.form("/rollouts/start"))
     assert refused.status == 409
