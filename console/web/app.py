@@ -37,12 +37,12 @@ def application(bench: Workbench, samples: tuple[str, ...] = ()) -> ASGIApp:
     return Armour(Starlette(routes=routes, exception_handlers={HTTPException: failed}), bench.settings)
 
 
-def _known(routes: list[BaseRoute]) -> Callable[[str], bool]:
+def _known(routes: list[BaseRoute]) -> Callable[[str, str], bool]:
     """Whether a path (with its query) is a page of ours: where else a sign-in leads to would be anybody's choice."""
 
-    def knows(asked: str) -> bool:
+    def knows(asked: str, method: str) -> bool:
         path = asked.partition("?")[0]
-        scope = {"type": "http", "method": "GET", "path": path, "root_path": ""}
+        scope = {"type": "http", "method": method, "path": path, "root_path": ""}
         pages = (route for route in routes if isinstance(route, Route))
         return asked.isprintable() and any(page.matches(scope)[0] is Match.FULL for page in pages)
 

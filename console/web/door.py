@@ -17,6 +17,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from console.web import signing_in
+from console.web.cookies import SESSION, STRANGER, Cookies
 from console.web.paper import SEE_OTHER, page
 from console.web.visit import LARGEST_FORM, LARGEST_UPLOAD, NoSuchPage, Place, Visit
 from models import sessions
@@ -26,7 +28,6 @@ from tasks.mail_lists import UnknownMail
 from tasks.one_learner import UnknownLearner
 from tasks.workbench import Workbench
 
-SESSION, STRANGER = "session", "form"
 LOG = logging.getLogger("recert.console")
 STATUS: Mapping[type[RecertError], HTTPStatus] = {
     NoSuchPage: HTTPStatus.NOT_FOUND,
@@ -49,30 +50,6 @@ class SentTwice(Refused):
     """This form was sent before; what it ordered was done once. Look at the page for how things stand now."""
 
 
-class Cookies:
-    """The console's two cookies: of the session, and of a stranger's form.
-
-    Args:
-        secure: whether people reach us by https; then no other host can set them, and they leave by https only.
-    """
-
-    def __init__(self, *, secure: bool) -> None:
-        self._secure = secure
-        self._prefix = "__Host-recert" if secure else "recert"
-
-    def read(self, request: Request, which: str) -> str:
-        """Return what the visitor brought; empty when nothing."""
-        return request.cookies.get(f"{self._prefix}-{which}", "")
-
-    def give(self, response: Response, which: str, value: str) -> None:
-        """Let the visitor keep *value* until the browser is closed; empty takes it away."""
-        name = f"{self._prefix}-{which}"
-        if value:
-            response.set_cookie(name, value, path="/", secure=self._secure, httponly=True, samesite="lax")
-        else:
-            response.delete_cookie(name, path="/", secure=self._secure, httponly=True, samesite="lax")
-
-
 class Door:
     """Lets visitors in to places.
 
@@ -82,11 +59,11 @@ class Door:
         knows: whether a path is a page of ours.
     """
 
-    def __init__(self, bench: Workbench, samples: tuple[str, ...], knows: Callable[[str], bool]) -> None:
+    def __init__(self, bench: Workbench, samples: tuple[str, ...], knows: Callable[[str, str], bool]) -> None:
         self._bench = bench
         self._samples = samples
         self._knows = knows
-        self.cookies = Cookies(secure=bench.settings.public_url.startswith("https://"))
+        self._cookies = Cookies(bench.settings)
 
     def endpoint(self, place: Place) -> Callable[[Request], Awaitable[Response]]:
         """Make what answers requests for this place."""
@@ -106,7 +83,7 @@ class Door:
         visit = self._visit(request, FormData())
         with suppress(Unreachable):
             if (session := self._session(request)) is not None:
-                visit = replace(visit, session=session, token=self.cookies.read(request, SESSION))
+                visit = replace(visit, session=session, token=self._cookies.read(request, SESSION))
         return _told(visit, error)
 
     def _answer(self, place: Place, request: Request, form: FormData) -> Response:
@@ -114,7 +91,7 @@ class Door:
         try:
             session = self._session(request)
             if session is not None:
-                visit = replace(visit, session=session, token=self.cookies.read(request, SESSION))
+                visit = replace(visit, session=session, token=self._cookies.read(request, SESSION))
             elif place.roles is not None:
                 return self._sign_in_first(place, visit)
             return self._let_in(place, visit)
@@ -132,7 +109,7 @@ class Door:
             self._check_form(visit)
         response = place.answer(visit)
         if visit.session is None and visit.token:
-            self.cookies.give(response, STRANGER, visit.token)
+            self._cookies.give(response, STRANGER, visit.token)
         return response
 
     def _check_form(self, visit: Visit) -> None:
@@ -149,7 +126,7 @@ class Door:
 
     def _session(self, request: Request) -> Session | None:
         """Return whose session this is; that they were here is noted once a minute, if it is they and not their page."""
-        token = self.cookies.read(request, SESSION)
+        token = self._cookies.read(request, SESSION)
         if not token:
             return None
         at = self._bench.now()
@@ -162,10 +139,12 @@ class Door:
         return session
 
     def _sign_in_first(self, place: Place, visit: Visit) -> Response:
-        """Ask a stranger who they are, and bring them back to the page; a form must be sent anew from there."""
-        back = visit.asked if place.method == "GET" else ""
-        said = "" if place.method == "GET" else "session-over"
-        words = {name: value for name, value in (("next", back), ("said", said)) if value and value != "/"}
+        """Ask a stranger who they are, and bring them back to the page; what a form held is kept for them to send anew."""
+        if place.method == "POST" and signing_in.worth_keeping(visit):
+            response = signing_in.show_lapsed(visit)
+            self._cookies.give(response, STRANGER, visit.token)
+            return response
+        words = {"next": visit.asked} if place.method == "GET" and visit.asked != "/" else {}
         return RedirectResponse(f"/sign-in{'?' if words else ''}{urlencode(words)}", status_code=SEE_OTHER)
 
     def _visit(self, request: Request, form: FormData) -> Visit:
@@ -175,7 +154,7 @@ class Door:
             query=request.query_params,
             path=request.path_params,
             session=None,
-            token=self.cookies.read(request, STRANGER)[:64] or secrets.token_hex(16),
+            token=self._cookies.read(request, STRANGER)[:64] or secrets.token_hex(16),
             address=request.client.host if request.client else "",
             asked=asked,
             samples=self._samples,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from starlette.responses import Response
 
-from console.web.door import SESSION, Cookies
+from console.web.cookies import SESSION, Cookies
 from console.web.paper import go_to, page
 from console.web.visit import Visit
 from models import audit, passwords, sessions
@@ -12,14 +15,31 @@ from models.errors import NotPermitted, Refused, WrongInput
 from models.people import User, find_user, users
 
 UNKNOWN = "No user has this address and this password. Check both; an admin can set a new password."
-SAID = {"session-over": "You were signed out before this was sent, so nothing was done. Sign in and do it again."}
+LAPSED = "You were signed out before this was sent, so nothing was done. Sign in: what you filled in is kept."
+KEPT = "kept:"
+NEVER_KEPT = {"guard", "once", "password", "present", "again"}
 
 
 def show(visit: Visit) -> Response:
     """The page to sign in."""
     if visit.session is not None:
         return go_to("/")
-    return _form(visit, visit.query.get("next", ""), SAID.get(visit.query.get("said", ""), ""))
+    return _form(visit, visit.query.get("next", ""))
+
+
+def worth_keeping(visit: Visit) -> bool:
+    """Whether a form holds anything that its sender would have to fill in again."""
+    return any(value for _, value in _kept(visit))
+
+
+def show_lapsed(visit: Visit) -> Response:
+    """The page to sign in, after a form came too late; it carries what the form held, passwords aside."""
+    return _form(visit, "", LAPSED, then=visit.asked, kept=_kept(visit), status=401)
+
+
+def _kept(visit: Visit) -> list[tuple[str, str]]:
+    items = visit.form.multi_items()
+    return [(name, value) for name, value in items if isinstance(value, str) and name not in NEVER_KEPT]
 
 
 def sign_in(visit: Visit) -> Response:
@@ -35,7 +55,8 @@ def sign_in(visit: Visit) -> Response:
     if user is None or user.disabled or not right:
         with bench.database.write() as connection:
             sessions.count_failure(connection, email, visit.address, at)
-        return _form(visit, back, UNKNOWN, email=email, status=401)
+        then, kept = visit.text("then"), _carried(visit)
+        return _form(visit, back, UNKNOWN, email=email, then=then, kept=kept, status=401)
     return _signed_in(visit, user, back, "password")
 
 
@@ -57,7 +78,7 @@ def sign_out(visit: Visit) -> Response:
     with visit.bench.database.write() as connection:
         sessions.end(connection, visit.session, visit.bench.now())
     response = go_to("/sign-in")
-    _cookies(visit).give(response, SESSION, "")
+    Cookies(visit.bench.settings).give(response, SESSION, "")
     return response
 
 
@@ -98,18 +119,38 @@ def _signed_in(visit: Visit, user: User, back: str, how: str) -> Response:
             sessions.end(connection, visit.session, visit.bench.now())
         token, at = sessions.begin(connection, user, visit.bench.now()), visit.bench.now()
         audit.record(connection, at=at, actor=user.email, act="sign-in", subject=f"user:{user.id}", detail={"how": how})
-    response = go_to(back if visit.knows(back) else "/")
-    _cookies(visit).give(response, SESSION, token)
+        session = sessions.find(connection, token, at)
+    response: Response = go_to(back if visit.knows(back, "GET") else "/")
+    if (then := visit.text("then")) and visit.knows(then, "POST"):
+        here = replace(visit, session=session, token=token)
+        response = page(here, "again.html", then=then, kept=_carried(visit))
+    Cookies(visit.bench.settings).give(response, SESSION, token)
     return response
 
 
-def _form(visit: Visit, back: str, trouble: str, *, email: str = "", status: int = 200) -> Response:
+def _carried(visit: Visit) -> list[tuple[str, str]]:
+    """What a form held that came too late, out of the form to sign in."""
+    items = visit.form.multi_items()
+    return [
+        (name.removeprefix(KEPT), value) for name, value in items if isinstance(value, str) and name.startswith(KEPT)
+    ]
+
+
+def _form(
+    visit: Visit,
+    back: str,
+    trouble: str = "",
+    *,
+    email: str = "",
+    then: str = "",
+    kept: Sequence[tuple[str, str]] = (),
+    status: int = 200,
+) -> Response:
     samples: list[User] = []
     if visit.samples:
         with visit.bench.database.read() as connection:
             samples = [user for user in users(connection) if user.email in visit.samples and not user.disabled]
-    return page(visit, "sign_in.html", status=status, back=back, trouble=trouble, email=email, samples=samples)
-
-
-def _cookies(visit: Visit) -> Cookies:
-    return Cookies(secure=visit.bench.settings.public_url.startswith("https://"))
+    return page(
+        visit, "sign_in.html", status=status, back=back, trouble=trouble, email=email, samples=samples, then=then,
+        kept=kept,
+    )  # fmt: skip

@@ -40,7 +40,7 @@ class Visit:
         address: where the visitor comes from.
         asked: path and query as they were asked for.
         samples: users of a demo who sign in with one click; empty everywhere else.
-        knows: whether a path is a page of ours.
+        knows: whether a path is a page of ours, to be looked at (GET) or ordered from (POST).
     """
 
     bench: Workbench
@@ -51,7 +51,7 @@ class Visit:
     address: str
     asked: str
     samples: tuple[str, ...] = ()
-    knows: Callable[[str], bool] = lambda _: False
+    knows: Callable[[str, str], bool] = lambda _path, _method: False
     form: FormData = field(default_factory=FormData)
 
     @property

@@ -15,11 +15,11 @@ from console.web.places import PLACES
 from console.web.visit import Place
 from models import people
 from models.passwords import set_password
-from models.tables import audit, web_session
+from models.tables import approval, audit, web_session
 from models.words import Role
 from tasks.workbench import Workbench
 from tests import world
-from tests.console.browser import HOME, PASSWORD, Browser
+from tests.console.browser import HOME, PASSWORD, Browser, Form
 from tests.world import APPROVER, NOW, OPERATOR, rows
 
 ROLES = [*Role, None]
@@ -95,11 +95,43 @@ def test_idle_and_old_sessions_are_over(
     later = bench.now() + timedelta(minutes=31)
     monkeypatch.setattr(Workbench, "now", lambda _: later)
     assert browser.get("/account").url == "/sign-in?next=%2Faccount"
-    form = browser.get("/sign-in").form("/sign-in")
-    form.action = "/sign-out"
-    over = browser.send(form)
-    assert over.url == "/sign-in?said=session-over"
+    assert browser.send(Form("/sign-out", "post")).url == "/sign-in"
+
+
+def test_what_was_filled_in_while_the_session_ended_is_kept_and_sent_anew(
+    stranger: Browser, bench: Workbench, at_gate: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with bench.database.write() as connection:
+        set_password(connection, APPROVER, PASSWORD, actor="tests", at=NOW)
+    stranger.sign_in(APPROVER)
+    place = f"/rollouts/{at_gate}/steps/renotify-incomplete"
+    form = stranger.get(place).form(f"{place}/answer")
+    later = bench.now() + timedelta(hours=1)
+    monkeypatch.setattr(Workbench, "now", lambda _: later)
+    over = stranger.send(form, decision="approve", comment="<b>long</b> thought\nover")
+    assert over.status == 401
     assert "nothing was done" in over.text
+    assert rows(bench, approval) == []
+    wrong = stranger.send(over.form("/sign-in"), email=APPROVER, password="wrong password")
+    again = stranger.send(wrong.form("/sign-in"), email=APPROVER, password=PASSWORD)
+    assert "Here is what you filled in" in again.text
+    assert rows(bench, approval) == [], "signing in sends nothing by itself"
+    assert stranger.send(again.form(f"{place}/answer")).url == f"/rollouts/{at_gate}?said=approved"
+    assert [row.comment for row in rows(bench, approval)] == ["<b>long</b> thought\nover"]
+
+
+def test_nothing_is_sent_anew_to_another_place_and_no_password_is_kept(stranger: Browser) -> None:
+    form = stranger.get("/sign-in").form("/sign-in")
+    there = stranger.request(
+        "POST", "/sign-in", follow=False,
+        data={**form.fields, "email": OPERATOR, "password": PASSWORD, "then": "https://evil.example/", "kept:a": "b"},
+    )  # fmt: skip
+    assert there.response.headers["location"] == "/"
+    stranger.cookies.clear()
+    lost = stranger.send(
+        Form("/account/password", "post"), present=PASSWORD, password="new password", again="new password"
+    )
+    assert lost.url == "/sign-in"
 
 
 def test_that_somebody_is_there_keeps_the_session(
