@@ -16,7 +16,7 @@ from tasks.items import item_lines
 from tasks.proposing import CHANGES
 
 SEARCHED = ("first_name", "last_name", "email", "employee_id", "department", "manager_email")
-LINES = 100
+LINES, AT_RANDOM = 100, 20
 CHANGING = "changing"
 
 
@@ -71,6 +71,17 @@ def list_page(
         _mark(lines[-1]) if lines and further_on else None,
         _mark(lines[0]) if lines and further_back else None,
     )
+
+
+def random_lines(connection: Connection, proposal_id: int, sought: Sought) -> Sequence[Row[Any]]:
+    """Twenty of the lines that are wanted, each time others: what a look here and there would show.
+
+    Raises:
+        WrongInput: no such outcome or flag.
+    """
+    item = rollout_item.c
+    query = lines_sought(proposal_id, sought).add_columns(item.learner_id, item.training_type_id)
+    return connection.execute(query.order_by(None).order_by(func.random()).limit(AT_RANDOM)).all()
 
 
 def lines_sought(proposal_id: int, sought: Sought) -> Select[Any]:

@@ -20,7 +20,8 @@ from models.ledger import Proposal, StepRecord
 from models.words import Channel, Decision, Role, StepSlug
 from tasks import ticks
 from tasks.checklist import STEPS
-from tasks.list_pages import Sought, lines_sought, list_page, tally
+from tasks.list_difference import difference
+from tasks.list_pages import ListPage, Sought, lines_sought, list_page, random_lines, tally
 from tasks.overview import Overview
 from tasks.proof import Answer, Shown, StaleList
 from tasks.review_letters import summary
@@ -102,16 +103,20 @@ def _page(visit: Visit, *, trouble: str = "", status: int = 200) -> Response:
     gate = seen.gate if seen.gate is not None and seen.gate.proposal_id == proposal.id else None
     with visit.bench.database.read() as connection:
         outcomes, flags = _MEMORY.get((proposal.id, proposal.digest), lambda: tally(connection, proposal.id))
-        turned = list_page(
-            connection, proposal.id, sought, after=words.get("after", ""), before=words.get("before", "")
-        )
+        if words.get("random") == "yes":
+            turned = ListPage(random_lines(connection, proposal.id, sought), None, None)
+        else:
+            turned = list_page(
+                connection, proposal.id, sought, after=words.get("after", ""), before=words.get("before", "")
+            )
+        unlike = difference(connection, record) if proposal.round > 1 else None
         out = ticks.ticked(connection, gate, visit.user) if gate else []
     return page(
         visit, "step.html", status=status, seen=seen, record=record, proposal=proposal, gate=gate, sought=sought,
         outcomes=outcomes, flags=flags, turned=turned, out=out, without=ticks.sign([row.id for row in out]),
         out_keys={row.id for row in out}, may_answer=gate is not None and _may_answer(visit, seen, record),
         mine=_is_requester(visit, seen), facts=summary(record), step=STEPS[record.slug], trouble=trouble,
-        answers=seen.given(record), comment=visit.text("comment"),
+        answers=seen.given(record), unlike=unlike, comment=visit.text("comment"),
     )  # fmt: skip
 
 

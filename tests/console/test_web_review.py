@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select, update
 
 from models import people
-from models.tables import approval, learner, proposal, review, rollout_item
+from models.tables import approval, assignment, learner, proposal, review, rollout_item
 from models.words import Channel, Decision, Role, RolloutState, StepSlug, StepState
 from tasks.proof import Answer, AnswerRefused, Shown
 from tasks.review import give_answer
@@ -229,6 +229,26 @@ def test_the_list_is_searched_narrowed_and_downloaded_without_formulas(ava: Brow
     assert parsed[0]["last_name"] == "'=1+1"
     total = rows(bench, select(rollout_item.c.learner_id).join(proposal).where(proposal.c.step_id == 2))
     assert len(ava.get(f"{HERE}/list.csv").text.splitlines()) == len(total) + 1
+
+
+def test_a_list_proposed_afresh_says_what_is_otherwise(ava: Browser, bench: Workbench) -> None:
+    assert "withdrawn before" not in ava.get(HERE).text
+    decide(ava, "again")
+    with writing(bench) as connection:
+        world.a_learner(connection, 30, world.Held(open_due="2026-11-30"))
+        world.a_learner(connection, 31, world.Held(open_due="2026-11-30"))
+        connection.execute(update(learner).where(learner.c.employee_id == "E10").values(archived_at=NOW))
+        open_ = (assignment.c.due_on == world.date(2026, 12, 24), assignment.c.completed_on.is_(None))
+        connection.execute(update(assignment).where(*open_).values(due_on=world.date(2026, 11, 1)))
+    world.propose(bench, 1, RENOTIFY)
+    seen = ava.get(HERE)
+    assert "2 lines change something only now, 1 only did before, 1 changes to other values" in seen.text
+
+
+def test_some_lines_are_shown_at_random(ava: Browser) -> None:
+    seen = ava.get(f"{HERE}?random=yes&outcome=changing")
+    assert "3 at random" in seen.text
+    assert ava.get(f"{HERE}?random=yes&flag=x").status == 400
 
 
 @pytest.mark.parametrize(
