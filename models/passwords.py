@@ -13,12 +13,15 @@ from sqlalchemy import Connection, insert, select, update
 from models.audit import record
 from models.errors import WrongInput
 from models.people import User, find_user
-from models.sessions import end_sessions_of
+from models.sessions import TooManyTries, end_sessions_of
 from models.tables import user_password
 
 SHORTEST, LONGEST = 12, 200
 # Each hash takes 64 MiB and a good part of a second: more at once would let strangers bring the console down.
 _AT_ONCE = threading.BoundedSemaphore(2)
+# Who waits for that holds a thread that pages need: more than these are told to try again.
+MOST_WAITING = 8
+_WAITING = threading.BoundedSemaphore(MOST_WAITING)
 
 
 @cache
@@ -67,13 +70,26 @@ def stored_hash(connection: Connection, user: User | None) -> str | None:
 
 
 def fits(stored: str | None, password: str) -> bool:
-    """Whether *password* is the one of this hash. Takes as long where there is none; call it outside of a transaction."""
-    with _AT_ONCE:
-        try:
-            hasher().verify(stored or _nobodys(), password[: LONGEST + 1])
-        except (VerificationError, InvalidHashError):
-            return False
-        return stored is not None
+    """Whether *password* is the one of this hash. Takes as long where there is none; call it outside of a transaction.
+
+    Raises:
+        TooManyTries: eight others wait already.
+    """
+    if not _WAITING.acquire(blocking=False):
+        raise TooManyTries("many people sign in just now: try again in a moment")
+    try:
+        with _AT_ONCE:
+            return _fits(stored, password)
+    finally:
+        _WAITING.release()
+
+
+def _fits(stored: str | None, password: str) -> bool:
+    try:
+        hasher().verify(stored or _nobodys(), password[: LONGEST + 1])
+    except (VerificationError, InvalidHashError):
+        return False
+    return stored is not None
 
 
 def _check(password: str, user: User) -> None:

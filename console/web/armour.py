@@ -38,7 +38,7 @@ class Armour:
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
         public = urlsplit(settings.public_url)
-        self._hosts = {*LOOPBACK, "[::1]"} | ({public.hostname} if public.hostname else set())
+        self._hosts = {*LOOPBACK} | ({public.hostname} if public.hostname else set())
         https = public.scheme == "https"
         self._headers = HEADERS | ({"Strict-Transport-Security": "max-age=31536000"} if https else {})
 
@@ -47,8 +47,7 @@ class Armour:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        host = Headers(scope=scope).get("host", "").rsplit(":", 1)[0] if "http" in scope["type"] else ""
-        if host not in self._hosts:
+        if _host(Headers(scope=scope).get("host", "")) not in self._hosts:
             refusal = PlainTextResponse("this is not my name: set RECERT_PUBLIC_URL", status_code=421)
             await refusal(scope, receive, send)
             return
@@ -61,3 +60,11 @@ class Armour:
             await send(message)
 
         await self._app(scope, receive, armoured)
+
+
+def _host(header: str) -> str:
+    """The name in a Host header, without its port; empty when it is none."""
+    try:
+        return urlsplit(f"//{header}").hostname or ""
+    except ValueError:
+        return ""

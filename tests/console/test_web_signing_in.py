@@ -277,7 +277,11 @@ def test_every_answer_carries_the_armour(signed_in: Callable[[str], Browser]) ->
 
 def test_a_name_that_is_not_ours_is_turned_away(signed_in: Callable[[str], Browser]) -> None:
     """A page of another site whose name was made to point at this machine reads nothing."""
-    assert signed_in(OPERATOR).get("/account", Host="rebound.example:4280").status == 421
+    browser = signed_in(OPERATOR)
+    for name in ("rebound.example:4280", "127.0.0.1.rebound.example", "[", ""):
+        assert browser.get("/sign-in", Host=name).status == 421
+    for name in ("127.0.0.1:4280", "localhost", "[::1]:4280", "LOCALHOST:1"):
+        assert browser.get("/static/icon.svg", Host=name).status == 200
 
 
 def test_behind_tls_the_cookie_is_bound_to_the_host_and_leaves_by_https_only(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from models.database import Database
 from models.errors import WrongInput
 from models.passwords import fits, set_password, stored_hash
 from models.people import add_user, find_user
+from models.sessions import TooManyTries
 from models.tables import audit, user_password
 from models.words import Role
 from tests.world import NOW
@@ -72,3 +74,32 @@ def test_a_password_that_is_none_is_refused(database: Database, password: str) -
 def test_nobody_has_no_password(database: Database) -> None:
     with pytest.raises(WrongInput, match="is no user here"):
         give(database, "correct horse battery", "bob@example.org")
+
+
+def test_a_flood_of_tries_holds_no_more_than_a_few_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    go_on, told = threading.Event(), []
+
+    class Slow:
+        def verify(self, stored: str, password: str) -> bool:
+            del stored, password
+            return go_on.wait(20)
+
+    def attempt() -> None:
+        try:
+            fits("stored", "x")
+        except TooManyTries:
+            told.append("later")
+
+    monkeypatch.setattr(passwords, "hasher", Slow)
+    threads = [threading.Thread(target=attempt) for _ in range(passwords.MOST_WAITING)]
+    for thread in threads:
+        thread.start()
+    while passwords._WAITING._value:
+        threads[0].join(0.001)
+    attempt()
+    assert told == ["later"]
+    go_on.set()
+    for thread in threads:
+        thread.join()
+    assert fits("stored", "x")
+    assert told == ["later"]
