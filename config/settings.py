@@ -210,6 +210,11 @@ class Settings(BaseSettings):
         return frozenset(self.mail_allow.lower().replace(",", " ").split())
 
     @property
+    def console(self) -> str:
+        """Where a person opens the console: its public address, else this machine's own."""
+        return self.public_url.rstrip("/") or f"http://127.0.0.1:{self.console_port}"
+
+    @property
     def prefect_api(self) -> str:
         """Where the Prefect server's API answers."""
         return self.prefect_api_url or f"http://127.0.0.1:{self.prefect_port}/api"

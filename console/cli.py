@@ -42,7 +42,8 @@ ACTIONS = tuple(
 )
 COMMANDS = (
     ("demo", "console.demo:demo", "Show it all: a sample organisation, the whole stack, one rollout."),
-    ("up", "console.up:up", "Run everything: Prefect, its schedules, and mail."),
+    ("up", "console.up:up", "Run everything: Prefect, its schedules, the console, and mail."),
+    ("console", "console.console_command:console", "Serve the web console alone, behind a proxy that speaks TLS."),
     ("doctor", "console.doctor_commands:doctor", "Look for what is wrong, and name the mend."),
     ("import", "console.import_commands:app", "Read courses, learners or history from a CSV file."),
     ("learners", "console.learners_commands:learners", "List who stands where."),

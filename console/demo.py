@@ -29,6 +29,7 @@ from tasks.workbench import Workbench, open_workbench
 MARKER = ".recert-demo"
 LEARNERS = 300
 OPERATOR, OTHER = "opal@example.org", "bo@example.org"
+SAMPLES = (OPERATOR, APPROVER, OTHER)
 ENDS_WITHIN_S = 300
 
 
@@ -53,7 +54,7 @@ def demo(*, auto: bool = False, json: bool = False) -> int:
 
 def _settings() -> Settings:
     """The environment's settings, but never its database or its mail server: a demo touches nothing that is real."""
-    own = {"database_url": SecretStr(""), "smtp_url": SecretStr(""), "environment": "development"}
+    own = {"database_url": SecretStr(""), "smtp_url": SecretStr(""), "environment": "development", "public_url": ""}
     settings = load_settings(**own)
     home = settings.home if "home" in settings.model_fields_set else Path("var/demo")
     return settings.model_copy(update={"home": home.absolute()})
@@ -84,9 +85,10 @@ def _show(bench: Workbench, *, auto: bool, json: bool) -> int:
     say(f"making a sample organisation of {LEARNERS} learners in {bench.settings.home} …")
     plan = _organisation(bench)
     say("starting Prefect, the runner and the mail catcher (10 to 40 seconds) …")
-    with started(bench) as stack:
+    with started(bench, SAMPLES) as stack:
         rollout_id = _begin(bench, plan)
         say(f"rollout {rollout_id} ({plan.name}) has started; watch it at {bench.settings.prefect_ui}")
+        say(f"the console: {bench.settings.console}; sign in as {OPERATOR} or {APPROVER} with one click")
         ended = _follow(bench, stack, rollout_id, answer_gate if auto else _print_gate, forever=not auto)
         with bench.database.read() as connection:
             seen = overview(connection, rollout_id)
@@ -168,6 +170,9 @@ def _print_gate(bench: Workbench, rollout_id: int, slug: str) -> None:
     with bench.database.read() as connection:
         run_id = ledger.load(connection, rollout_id).flow_run_id
     say(f"look at it: {bench.settings.prefect_ui}/runs/flow-run/{run_id}")
+    say(
+        f"or answer it in the console, signed in as {APPROVER}: {bench.settings.console}/rollouts/{rollout_id}/steps/{slug}"
+    )
     say("approve it: paste this line into another terminal, in this folder (here you end the demo with Ctrl-C)")
     say(f"  {line_to_paste(bench, rollout_id, APPROVER, slug)}")
 

@@ -165,7 +165,9 @@ def operator(bench: Workbench, email: str) -> str:
         return people.require(connection, email, Role.OPERATOR).email
 
 
-def answer_review(bench: Workbench, rollout_id: int, given: Answer, step: str) -> tuple[Verdict, str]:
+def answer_review(
+    bench: Workbench, rollout_id: int, given: Answer, step: str, door: Channel = Channel.COMMAND_LINE
+) -> tuple[Verdict, str]:
     """Give an answer to the open gate, and let the run go on where that closes it.
 
     Returns:
@@ -175,7 +177,7 @@ def answer_review(bench: Workbench, rollout_id: int, given: Answer, step: str) -
         RecertError: as ``review.give_answer``; nothing was changed.
     """
     try:
-        verdict = review.give_answer(bench, rollout_id, given, Channel.COMMAND_LINE, step)
+        verdict = review.give_answer(bench, rollout_id, given, door, step)
     except review.AnswerRefused:
         send_requests(bench, rollout_id)  # a code that was burnt is made good at once
         raise

@@ -1,4 +1,4 @@
-"""The whole stack on this machine: Prefect server, runner with schedules, mail catcher; one process tree."""
+"""The whole stack on this machine: Prefect server, runner with schedules, console, mail catcher; one process tree."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import shlex
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -38,6 +38,8 @@ def environment(settings: Settings) -> dict[str, str]:
         "RECERT_TODAY": settings.today.isoformat() if settings.today else "",
         "RECERT_PREFECT_PORT": str(settings.prefect_port),
         "RECERT_MAIL_PORT": str(settings.mail_port),
+        "RECERT_CONSOLE_PORT": str(settings.console_port),
+        "RECERT_PUBLIC_URL": settings.public_url,
     }
     prefect = {
         "PREFECT_HOME": str(home / "prefect"),
@@ -60,7 +62,7 @@ def shell_prefix(settings: Settings) -> str:
     """What must stand before a command in another shell so that it means this very stack."""
     wanted = {"RECERT_HOME": str(settings.home.absolute())}
     wanted |= {name: "" for name in ("RECERT_DATABASE_URL", "RECERT_SMTP_URL") if os.environ.get(name)}
-    chosen = ("RECERT_PREFECT_PORT", "RECERT_MAIL_PORT", "RECERT_TODAY", "RECERT_TIME_ZONE")
+    chosen = ("RECERT_PREFECT_PORT", "RECERT_MAIL_PORT", "RECERT_CONSOLE_PORT", "RECERT_TODAY", "RECERT_TIME_ZONE")
     wanted |= {name: os.environ[name] for name in chosen if name in os.environ}
     return " ".join(f"{name}={shlex.quote(value)}" for name, value in wanted.items())
 
@@ -70,9 +72,10 @@ class Stack:
 
     Args:
         bench: settings, clock and database.
+        samples: users of a demo who sign in to the console with one click.
     """
 
-    def __init__(self, bench: Workbench) -> None:
+    def __init__(self, bench: Workbench, samples: Sequence[str] = ()) -> None:
         self._settings = bench.settings
         self._logs = bench.settings.home.absolute() / "logs"
         env, python = environment(bench.settings), (sys.executable, "-m")
@@ -96,12 +99,14 @@ class Stack:
             env,
         )
         self._runner = Child("runner", [*python, "flows.serving"], self._logs / "runner.log", env)
+        named = [word for sample in samples for word in ("--sample", sample)]
+        self._console = Child("console", [*python, "console.web.serving", *named], self._logs / "console.log", env)
 
     @property
     def children(self) -> list[Child]:
         """Every child that these settings ask for."""
         caught = [self._catcher] if self._settings.mail_is_caught else []
-        return [*caught, self._server, self._runner]
+        return [*caught, self._server, self._runner, self._console]
 
     def start(self) -> None:
         """Start everything and wait until rollouts can be begun.
@@ -111,13 +116,16 @@ class Stack:
             Unreachable: a child ended at once or did not answer in time.
         """
         require_free(self._settings.prefect_port, "RECERT_PREFECT_PORT")
+        require_free(self._settings.console_port, "RECERT_CONSOLE_PORT")
         if self._settings.mail_is_caught:
             require_free(self._settings.mail_port, "RECERT_MAIL_PORT")
             self._catcher.start()
         self._server.start()
         self._wait(self._server, f"{self._settings.prefect_api}/health")
         self._runner.start()
+        self._console.start()
         self._wait(self._runner, f"{self._settings.prefect_api}/deployments/name/daily-upkeep/daily-upkeep")
+        self._wait(self._console, f"http://127.0.0.1:{self._settings.console_port}/sign-in")
 
     def _wait(self, child: Child, url: str) -> None:
         late = time.monotonic() + START_WITHIN_S
@@ -152,8 +160,10 @@ def mail_folder(settings: Settings) -> Path:
 
 
 @contextmanager
-def started(bench: Workbench) -> Iterator[Stack]:
+def started(bench: Workbench, samples: Sequence[str] = ()) -> Iterator[Stack]:
     """The stack, up for as long as the block lasts; no process is left behind.
+
+    *samples* are users of a demo who sign in to the console with one click.
 
     Raises:
         PortTaken, Unreachable, WrongInput: as ``Stack.start``; production without a mail server.
@@ -161,7 +171,7 @@ def started(bench: Workbench) -> Iterator[Stack]:
     settings = bench.settings
     if settings.environment == "production" and settings.mail_is_caught:
         raise WrongInput("RECERT_SMTP_URL: in production mail must go somewhere; name a mail server")
-    stack = Stack(bench)
+    stack = Stack(bench, samples)
     try:
         stack.start()
         yield stack

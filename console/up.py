@@ -6,13 +6,21 @@ import time
 
 from console.bench import opened_bench
 from console.output import say
-from console.stack import LOOK_EVERY_S, Stack, alone, look_after, mail_folder, started, stopped_by_signals
+from console.stack import (
+    LOOK_EVERY_S,
+    Stack,
+    alone,
+    look_after,
+    mail_folder,
+    started,
+    stopped_by_signals,
+)
 from models.pauses import pauses
 from tasks.workbench import Workbench
 
 
 def up() -> int:
-    """Run the Prefect server, the runner with its schedules, and a mail catcher if no mail server is set.
+    """Run the Prefect server, the runner with its schedules, the console, and a mail catcher if no mail server is set.
 
     Goes on with every rollout that was under way when it last stopped, however it stopped. Ends with Ctrl-C.
     """
@@ -27,6 +35,7 @@ def up() -> int:
 
 def _tell(bench: Workbench) -> None:
     settings = bench.settings
+    say(f"console: {settings.console} (a user's first password: recert users password EMAIL)")
     say(f"Prefect: {settings.prefect_ui} (runs, logs, review forms)")
     if settings.mail_is_caught:
         say(f"mail is caught in {mail_folder(settings)}: nobody receives it (set RECERT_SMTP_URL to send)")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from getpass import getpass
 from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
@@ -9,6 +11,7 @@ from cyclopts import App, Parameter
 from console.bench import actor, opened_bench
 from console.output import answer, write_json, write_table
 from models.errors import WrongInput
+from models.passwords import set_password
 from models.people import User, add_user, ask_for_digest, change_user, readers_of_digest, users
 from models.words import Role
 
@@ -90,6 +93,34 @@ def enable(email: str, /, *, as_: As = None) -> None:
         as_: The admin who does it; without it, whoever is at the shell.
     """
     _switch(email, disabled=False, as_=as_)
+
+
+@app.command
+def password(email: str, /, *, stdin: bool = False, as_: As = None) -> None:
+    """Give a person the password they sign in to the console with; who is signed in with the old one is signed out.
+
+    Args:
+        email: Who.
+        stdin: Read the password from the first line of the standard input, instead of asking for it twice.
+        as_: The admin who does it; without it, whoever is at the shell.
+    """
+    given = _read_password(stdin=stdin)
+    with opened_bench() as bench, bench.database.write() as connection:
+        who = actor(connection, as_, Role.ADMIN)
+        user = set_password(connection, email, given, actor=who, at=bench.now())
+    answer(f"{user.email} signs in to the console with the new password")
+
+
+def _read_password(*, stdin: bool) -> str:
+    """The new password, from the standard input or from somebody who types it unseen, twice."""
+    if stdin:
+        return sys.stdin.readline().rstrip("\r\n")
+    if not sys.stdin.isatty():
+        raise WrongInput("nobody is here to be asked for the password; give it with --stdin")
+    given = getpass("New password: ")
+    if getpass("The same again: ") != given:
+        raise WrongInput("the two passwords differ; nothing was changed")
+    return given
 
 
 @app.command

@@ -12,7 +12,19 @@ from sqlalchemy import Connection, text
 
 from models.errors import Refused, WrongInput
 from models.schema import VERSION_TABLE
-from models.tables import app_user, approval, audit, mail_template, metadata, setting
+from models.tables import (
+    app_user,
+    approval,
+    audit,
+    form_sent,
+    mail_template,
+    metadata,
+    review_tick,
+    setting,
+    sign_in_failure,
+    user_password,
+    web_session,
+)
 
 EVERYTHING = ("SELECT", "INSERT", "UPDATE", "DELETE")
 _READ = ("SELECT",)
@@ -36,6 +48,8 @@ _LESS: dict[Login, dict[str, tuple[str, ...]]] = {
         mail_template.name: _READ,
         setting.name: _READ,
         VERSION_TABLE: _READ,
+        # a worker that could open a session could answer through the console
+        **{table.name: () for table in (user_password, web_session, sign_in_failure, form_sent, review_tick)},
     },
 }
 
@@ -69,7 +83,11 @@ def grants(connection: Connection, console: str, worker: str) -> list[str]:
             f"GRANT USAGE ON SCHEMA {schema} TO {name}",
             f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema} TO {name}",
         ]
-        found += [f"GRANT {', '.join(rights)} ON {quoted(table)} TO {name}" for table, rights in allowed(login).items()]
+        found += [
+            f"GRANT {', '.join(rights)} ON {quoted(table)} TO {name}"
+            for table, rights in allowed(login).items()
+            if rights
+        ]
     return found
 
 

@@ -134,20 +134,26 @@ class Letters:
 
     def text(self, connection: Connection, key: int) -> tuple[str, str]:
         """Return (subject, plain text) of a message as its reader sees it, codes masked. Raises as ``content`` does."""
+        kind, language, context = self._as_shown(connection, key)
+        with own_wordings.usable():
+            return self._stationery.subject(kind, language, context), self._stationery.text(kind, language, context)
+
+    def html(self, connection: Connection, key: int) -> str:
+        """Return the HTML of a message as its reader sees it, codes masked. Raises as ``content`` does."""
+        kind, language, context = self._as_shown(connection, key)
+        with own_wordings.usable():
+            return self._stationery.html(kind, language, context)
+
+    def _as_shown(self, connection: Connection, key: int) -> tuple[str, str, dict[str, Any]]:
+        """Return kind, language and masked context of one message."""
         row = connection.execute(
             select(message, *_PERSON)
             .outerjoin(learner, learner.c.id == message.c.learner_id)
             .where(message.c.id == key)
         ).one()
         self._look_up(connection)
-        lines = self._lines(connection, [key])[key]
-        context, _, _ = self.content(connection, row, lines, masked=True)
-        language = row.language or "en"
-        with own_wordings.usable():
-            return (
-                self._stationery.subject(row.kind, language, context),
-                self._stationery.text(row.kind, language, context),
-            )
+        context, _, _ = self.content(connection, row, self._lines(connection, [key])[key], masked=True)
+        return row.kind, row.language or "en", context
 
     def stationery(self, connection: Connection) -> Stationery:
         """The stationery with the wordings that rule now."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from sqlalchemy import Connection, select, update
 
-from models import audit, codes, ledger, reviews, roles
+from models import audit, ledger, reviews, roles
 from models.addresses import address_key
-from models.errors import GateClosed, RecertError, Refused, WrongInput
+from models.errors import GateClosed, RecertError, WrongInput
 from models.ledger import Rollout
 from models.people import User, approvers_besides, find_user
 from models.reviews import WRONG_CODES_ALLOWED, Gate
@@ -17,32 +16,10 @@ from models.tables import approval, proposal
 from models.words import Channel, Decision, Role, StepState
 from tasks.exclusions import fingerprint_anew, take_out
 from tasks.gates import close_gate, request
+from tasks.proof import Answer, AnswerRefused, owner_of_code, prove
 from tasks.workbench import Workbench
 
-
-class AnswerRefused(Refused):
-    """The answer does not hold; nothing was changed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What an approver says.
-
-    Attributes:
-        approver: e-mail address of who answers.
-        code: the one-time code that was mailed to them.
-        decision: approve or reject; None where a form was filled in with neither.
-        exclude: addresses or employee ids to take out of the list; only with approve.
-        comment: kept with the answer.
-        again: with reject: withdraw the list and propose afresh, instead of ending the rollout.
-    """
-
-    approver: str
-    code: str
-    decision: Decision | None
-    exclude: Sequence[str] = field(default_factory=tuple)
-    comment: str = ""
-    again: bool = False
+__all__ = ["Answer", "AnswerRefused", "Verdict", "give_answer", "remind", "withdraw"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +42,7 @@ def give_answer(bench: Workbench, rollout_id: int, answer: Answer, channel: Chan
     Raises:
         GateClosed: no review is open, or *step* is not the one that is.
         AnswerRefused: the person may not answer, the code is not theirs or is used up, or they have answered.
+        StaleList: in the console: the list is another one than they saw.
         WrongInput: a name to exclude is not on the list.
     """
     refusal: RecertError
@@ -93,14 +71,16 @@ def _answer(
         )
     if answer.decision is None:
         raise WrongInput("the decision must be approve or reject")
-    approver = _permitted(connection, bench, rollout, gate, answer)
+    approver = _permitted(connection, bench, rollout, gate, answer, channel)
     if answer.decision is Decision.REJECT:
         return _reject(connection, bench, rollout, gate, approver, answer, channel)
     return _approve(connection, bench, rollout, gate, approver, answer, channel)
 
 
-def _permitted(connection: Connection, bench: Workbench, rollout: Rollout, gate: Gate, answer: Answer) -> User:
-    """Return who answers, if they may and the code is theirs.
+def _permitted(
+    connection: Connection, bench: Workbench, rollout: Rollout, gate: Gate, answer: Answer, channel: Channel
+) -> User:
+    """Return who answers, if they may and it is they.
 
     Raises:
         AnswerRefused: one line that says why not.
@@ -116,20 +96,7 @@ def _permitted(connection: Connection, bench: Workbench, rollout: Rollout, gate:
         raise AnswerRefused(
             f"the review ended on {gate.last_on}: recert rollout resume {rollout.id} --as EMAIL opens it afresh"
         )
-    asked = reviews.issue_of(connection, gate.id, approver.id)
-    if asked is None:
-        raise AnswerRefused(
-            f"{approver.email} has no code for this review; have one mailed: recert rollout remind {rollout.id}"
-        )
-    issue, wrong = asked
-    if wrong >= WRONG_CODES_ALLOWED:
-        raise AnswerRefused(
-            f"{wrong} wrong codes from {approver.email}: have a new one mailed: recert rollout remind {rollout.id}"
-        )
-    if not codes.matches(codes.review_code(bench.key, gate.id, gate.digest, approver.id, issue), answer.code):
-        raise AnswerRefused(
-            f"the code is not the one mailed to {approver.email} for this review; see the newest request"
-        )
+    prove(connection, bench, rollout, gate, approver, answer, channel)
     if approver.id in _answered(connection, gate):
         raise AnswerRefused(f"{approver.email} has answered this review already; the first answer stands")
     return approver
@@ -246,8 +213,16 @@ def _note_refusal(
     gate = reviews.open_gate_of(connection, rollout_id)
     if gate is None:
         return
+    if channel is not Channel.CONSOLE:
+        _account_for_code(connection, bench, rollout, gate, answer, channel)
+    _audit(connection, bench, gate, answer.approver, "refused", answer, channel, reason=str(refusal))
+
+
+def _account_for_code(
+    connection: Connection, bench: Workbench, rollout: Rollout, gate: Gate, answer: Answer, channel: Channel
+) -> None:
     person = find_user(connection, answer.approver)
-    owner = _owner(connection, bench, rollout, gate, answer.code)
+    owner = owner_of_code(connection, bench, rollout, gate, answer.code)
     seen_by_others = owner is not None and (channel is Channel.PREFECT or person is None or owner.id != person.id)
     if owner is not None and seen_by_others:
         request(connection, bench, rollout, gate.id, owner, reviews.burn(connection, gate.id, owner.id))
@@ -255,16 +230,6 @@ def _note_refusal(
         reviews.count_wrong_code(connection, gate.id, person.id)
     if channel is Channel.PREFECT:
         reviews.count_false_answer(connection, gate.id)
-    _audit(connection, bench, gate, answer.approver, "refused", answer, channel, reason=str(refusal))
-
-
-def _owner(connection: Connection, bench: Workbench, rollout: Rollout, gate: Gate, code: str) -> User | None:
-    """Whose good code this is, if it is anybody's."""
-    for user in approvers_besides(connection, rollout.requested_by):
-        asked = reviews.issue_of(connection, gate.id, user.id)
-        if asked and codes.matches(codes.review_code(bench.key, gate.id, gate.digest, user.id, asked[0]), code):
-            return user
-    return None
 
 
 def _audit(

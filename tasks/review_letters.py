@@ -87,7 +87,7 @@ def _review_request(
             "code": code,
             "digest": record.proposal.digest,
             "commands": answer_lines(rollout.id, reader.email, code),
-            "links": links(bench, rollout),
+            "links": links(bench, rollout, record.slug),
             "attached": attached,
             "caught": bench.settings.mail_is_caught,
         },
@@ -128,11 +128,14 @@ def answer_lines(rollout_id: int, approver: str, code: str) -> list[str]:
     ]
 
 
-def links(bench: Workbench, rollout: Rollout) -> list[tuple[str, str]]:
-    """Where to look at the rollout and answer with a form."""
-    if rollout.flow_run_id is None:
-        return []
-    return [("Run page with the Resume form", f"{bench.settings.prefect_ui}/runs/flow-run/{rollout.flow_run_id}")]
+def links(bench: Workbench, rollout: Rollout, slug: StepSlug | None = None) -> list[tuple[str, str]]:
+    """Where to look at the rollout and answer: in the console, at the list itself if one is named; and its run."""
+    where = f"{bench.settings.console}/rollouts/{rollout.id}"
+    found = [("In the console", f"{where}/steps/{slug}" if slug else where)]
+    if rollout.flow_run_id is not None:
+        run = f"{bench.settings.prefect_ui}/runs/flow-run/{rollout.flow_run_id}"
+        found.append(("Run page with the Resume form", run))
+    return found
 
 
 def exact_list(connection: Connection, rollout: Rollout, record: StepRecord) -> Attachment:

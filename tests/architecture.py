@@ -41,13 +41,15 @@ HOMES = {
     ],
     "pydantic_settings": ["config/*"],
     "alembic": ["models/*", "console/*"],
+    "argon2": ["models/passwords.py"],
+    "jinja2": ["console/web/*"],
     "psycopg": ["models/*"],
     "sqlalchemy": ["models/*", "tasks/*", "console/*"],
     "cyclopts": ["console/*"],
     "fastapi": ["console/*"],
     "rich": ["console/*"],
-    "starlette": ["console/*"],
-    "uvicorn": ["console/*"],
+    "starlette": ["console/web/*"],
+    "uvicorn": ["console/web/*"],
 }
 ENVIRONMENT = {
     "os.environ": ["config/settings.py", "console/stack.py"],  # the stack hands an environment on to its children

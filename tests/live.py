@@ -49,6 +49,7 @@ class Up:
     smtp_url: str = ""
     prefect_port: int = field(default_factory=free_port)
     mail_port: int = field(default_factory=free_port)
+    console_port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -60,6 +61,7 @@ class Up:
             "RECERT_SMTP_URL": self.smtp_url,
             "RECERT_PREFECT_PORT": str(self.prefect_port),
             "RECERT_MAIL_PORT": str(self.mail_port),
+            "RECERT_CONSOLE_PORT": str(self.console_port),
         }
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("RECERT_", "PREFECT_"))}
         return {**clean, **ours}
@@ -75,10 +77,12 @@ class Up:
                             prefect_port=self.prefect_port, mail_port=self.mail_port)  # fmt: skip
         return Workbench(settings, Database(settings.database))
 
-    def recert(self, *words: str) -> subprocess.CompletedProcess[str]:
+    def recert(self, *words: str, typed: str = "") -> subprocess.CompletedProcess[str]:
         """Run one command as people do."""
         command = [sys.executable, "-m", "console", *words]
-        return subprocess.run(command, env=self.env, capture_output=True, text=True, check=False, timeout=60)
+        return subprocess.run(
+            command, env=self.env, input=typed, capture_output=True, text=True, check=False, timeout=60
+        )
 
     def json(self, *words: str) -> Any:
         done = self.recert(*words, "--json")

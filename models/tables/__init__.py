@@ -32,6 +32,7 @@ from models.tables.rollouts import (
     selection,
     selection_line,
 )
+from models.tables.signing_in import form_sent, review_tick, sign_in_failure, user_password, web_session
 
 __all__ = [
     "BigId",
@@ -45,6 +46,7 @@ __all__ = [
     "certification_before",
     "course",
     "exclusion",
+    "form_sent",
     "hold",
     "learner",
     "mail_pace",
@@ -57,6 +59,7 @@ __all__ = [
     "proposal",
     "review",
     "review_request",
+    "review_tick",
     "rollout",
     "rollout_item",
     "rollout_step",
@@ -64,5 +67,8 @@ __all__ = [
     "selection",
     "selection_line",
     "setting",
+    "sign_in_failure",
     "training_type",
+    "user_password",
+    "web_session",
 ]

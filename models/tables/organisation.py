@@ -58,6 +58,7 @@ learner = Table(
     Column("archived_at", Instant),
     CheckConstraint("email_key IS NOT NULL OR employee_id IS NOT NULL", name="somebody"),
 )
+Index("ix_learner_last_name_first_name", learner.c.last_name, learner.c.first_name, learner.c.id)
 
 certification = Table(
     "certification",

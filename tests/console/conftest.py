@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from argon2 import PasswordHasher
 
 from console.cli import main
+from console.web.app import application
+from models import passwords, people, sessions
 from models.words import StepSlug
 from tests import world
+from tests.console.browser import Browser
 from tests.console.rollout_desk import PretendedPrefect
 from tests.processes import free_port
 
@@ -74,15 +79,34 @@ def at_work(recert: Callable[..., Ended]) -> Callable[..., Ended]:
     return recert
 
 
+@pytest.fixture(scope="session")
+def organisation(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database file to copy: users, courses and ten learners."""
+    home = tmp_path_factory.mktemp("organisation")
+    made = _furnished(home)
+    made.database.dispose()
+    return home / "recert.db"
+
+
+def _furnished(home: Path, *, migrated: bool = False) -> Workbench:
+    made = world.a_bench(f"sqlite:///{home / 'recert.db'}", home, migrated=migrated)
+    with made.database.write() as connection:
+        world.some_users(connection)
+        world.ten_learners(connection)
+    return made
+
+
 @pytest.fixture
-def bench(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workbench]:
+def bench(home: Path, organisation: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workbench]:
     """An organisation in the home, on the day the rehearsal names."""
     monkeypatch.setenv("RECERT_TODAY", world.TODAY.isoformat())
     monkeypatch.setenv("RECERT_MAIL_PORT", str(free_port()))
-    bench = world.a_bench(f"sqlite:///{home / 'recert.db'}", home)
-    with bench.database.write() as connection:
-        world.some_users(connection)
-        world.ten_learners(connection)
+    if home.exists():  # `recert` was at work there already
+        bench = _furnished(home, migrated=True)
+    else:
+        home.mkdir()
+        shutil.copy(organisation, home / "recert.db")
+        bench = world.a_bench(f"sqlite:///{home / 'recert.db'}", home, migrated=True)
     yield bench
     bench.database.dispose()
 
@@ -105,3 +129,28 @@ def at_gate(bench: Workbench, prefect: PretendedPrefect) -> int:
     rollout_id = world.started(bench)
     world.propose(bench, rollout_id, StepSlug.VERIFY_COMPLETION, StepSlug.RENOTIFY_INCOMPLETE)
     return rollout_id
+
+
+@pytest.fixture
+def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hashes that cost nothing; what the real ones cost is tested where they are made."""
+    hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    passwords._nobodys.cache_clear()
+    monkeypatch.setattr(passwords, "hasher", lambda: hasher)
+
+
+@pytest.fixture
+def signed_in(bench: Workbench) -> Callable[[str], Browser]:
+    """A browser in which this user is signed in."""
+    app = application(bench)
+
+    def as_(email: str) -> Browser:
+        with bench.database.write() as connection:
+            user = people.find_user(connection, email)
+            assert user is not None
+            token = sessions.begin(connection, user, bench.now())
+        browser = Browser(app)
+        browser.cookies.set("recert-session", token, domain="127.0.0.1", path="/")
+        return browser
+
+    return as_

@@ -29,6 +29,7 @@ def env(tmp_path: Path) -> dict[str, str]:
         "RECERT_HOME": str(tmp_path / "demo"),
         "RECERT_PREFECT_PORT": str(free_port()),
         "RECERT_MAIL_PORT": str(free_port()),
+        "RECERT_CONSOLE_PORT": str(free_port()),
         # a demo never touches what is real
         "RECERT_DATABASE_URL": "postgresql+psycopg://nobody@127.0.0.1:1/none",
         "RECERT_SMTP_URL": "smtp://127.0.0.1:1",

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -97,3 +98,23 @@ def test_what_cannot_be_done_is_one_line_and_changes_nothing(
     assert (ended.code, ended.out) == (code, "")
     assert says in ended.line
     assert at_work("users", "list", "--json").out == before
+
+
+def test_a_password_is_read_from_the_standard_input_and_never_shown(
+    at_work: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("correct horse battery\n"))
+    done = at_work("users", "password", "ann@example.org", "--stdin")
+    assert done.code == 0
+    assert "horse" not in done.out + done.err
+    monkeypatch.setattr("sys.stdin", io.StringIO("short\n"))
+    assert at_work("users", "password", "ann@example.org", "--stdin").code == 2
+    assert "--stdin" in at_work("users", "password", "ann@example.org").line
+
+
+def test_a_password_is_asked_for_twice(at_work: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    typed = iter(["correct horse battery", "correct horse batterx", "correct horse battery", "correct horse battery"])
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("console.users_commands.getpass", lambda _: next(typed))
+    assert "differ" in at_work("users", "password", "ann@example.org").line
+    assert at_work("users", "password", "ann@example.org").code == 0

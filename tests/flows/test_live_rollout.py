@@ -13,6 +13,7 @@ from sqlalchemy import update
 from models import schema
 from models.automatic import own_on
 from models.tables import audit, certification
+from tests.console.browser import PASSWORD, Browser
 from tests.live import Up, eventually
 from tests.postgres import PostgresCluster
 from tests.world import APPROVER, OPERATOR, SECOND, a_plan, some_users, ten_learners
@@ -80,9 +81,25 @@ def _fill_in(up: Up, run_id: str, **answer: Any) -> Any:
     return up.ask("POST", f"/flow_runs/{run_id}/resume", {"run_input": answer})
 
 
-def test_a_rollout_goes_through_its_gates_on_the_command_line(up: Up) -> None:
+def _approve_in_console(up: Up, rollout: int, step: str) -> None:
+    """Follow the link of the mail, sign in, look, approve."""
+    assert up.recert("users", "password", SECOND, "--stdin", typed=PASSWORD + "\n").returncode == 0
+    site = f"http://127.0.0.1:{up.console_port}"
+    place = f"/rollouts/{rollout}/steps/{step}"
+    assert f"{site}{place}" in up.mails(SECOND)[-1]
+    browser = Browser(site)
+    shown = browser.send(browser.get(place).form("/sign-in"), email=SECOND, password=PASSWORD)
+    answered = browser.send(shown.form(f"{place}/answer"), decision="approve", comment="seen")
+    assert answered.url == f"/rollouts/{rollout}?said=approved", answered.text
+
+
+def test_a_rollout_goes_through_its_gates_on_the_command_line_and_in_the_console(up: Up) -> None:
     begun = up.json("rollout", "start", _plan_file(up, "by hand", "conduct"), "--as", OPERATOR)
     for step in ("renotify-incomplete", "set-recertification-dates", "recertify-due"):
+        if step == "set-recertification-dates":
+            eventually(lambda step=step: up.code(SECOND, step) if _at_gate(up, begun["rollout"], step) else None)
+            _approve_in_console(up, begun["rollout"], step)
+            continue
         code = eventually(lambda step=step: up.code(APPROVER, step) if _at_gate(up, begun["rollout"], step) else None)
         done = up.recert("rollout", "approve", str(begun["rollout"]), "--as", APPROVER, "--code", code, "--step", step)
         assert done.returncode == 0, done.stderr
@@ -90,6 +107,8 @@ def test_a_rollout_goes_through_its_gates_on_the_command_line(up: Up) -> None:
     eventually(lambda: up.run_state(begun["flow_run_id"]) == ("COMPLETED", "Completed"), what="Prefect's end")
     shown = _show(up, begun["rollout"])
     assert [step["state"] for step in shown["steps"]] == ["passed", *["applied"] * 5]
+    doors = {review["channel"] for step in shown["steps"] for review in step["reviews"]}
+    assert doors == {"command-line", "console"}
     assert shown["mail"]["sent"] == sum(shown["mail"].values())
     _names_are_the_checklists(up, begun["flow_run_id"])
     _artifacts_are_rewritten(up, begun["flow_run_id"], begun["rollout"])

@@ -1,0 +1,121 @@
+"""Rollouts: all of them, one of them as it moves, its closing lists; and what is ordered of one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any
+
+from starlette.responses import Response
+
+from console import desk
+from console.web.paper import download, go_to, page
+from console.web.visit import NoSuchPage, Visit
+from models import ledger
+from models.errors import RecertError, UnknownRollout
+from models.words import Role
+from tasks.checklist import STEPS
+from tasks.closing_lists import LISTS, ListName, closing_list
+from tasks.proposing import changes_in
+from tasks.review_letters import summary
+
+LISTS_IN_WORDS = {
+    ListName.LEFT_BEHIND: "Left behind: still open, never recertified",
+    ListName.NOT_ON_COMMON_DAY: "Not on the common day",
+    ListName.TAKEN_OUT: "Taken out by the plan or an approver",
+    ListName.NOT_REACHED: "Not reached: no address, failed or uncertain mail",
+    ListName.UNCOVERED: "Uncovered: no certification in a training type of the plan",
+}
+SHOWN, STATUS_OF_REFUSAL = 200, 409
+
+
+def show(visit: Visit) -> Response:
+    """Every rollout, the newest first."""
+    with visit.bench.database.read() as connection:
+        return page(visit, "rollouts.html", rollouts=ledger.rollouts(connection))
+
+
+def one(visit: Visit) -> Response:
+    """One rollout: its steps as they stand, its mail, who must act, and what may be ordered."""
+    return _page(visit)
+
+
+def closing(visit: Visit) -> Response:
+    """One closing list as it stands today, its first 200 lines."""
+    key, name = visit.number("rollout"), _list_name(visit)
+    with visit.bench.database.read() as connection:
+        rollout = ledger.load(connection, key)
+        rows = list(islice(closing_list(connection, visit.bench, key, name), SHOWN + 1))
+    columns = LISTS[name].columns
+    return page(
+        visit, "closing_list.html", rollout=rollout, name=name, words=LISTS_IN_WORDS[name], columns=columns,
+        rows=rows[:SHOWN], more=len(rows) > SHOWN,
+    )  # fmt: skip
+
+
+def closing_csv(visit: Visit) -> Response:
+    """One closing list, complete, as CSV."""
+    bench, key, name = visit.bench, visit.number("rollout"), _list_name(visit)
+    desk.look(bench, key)
+
+    def rows() -> Iterator[dict[str, Any]]:
+        with bench.database.read() as connection:
+            yield from closing_list(connection, bench, key, name)
+
+    return download(f"rollout-{key}-{name}", LISTS[name].columns, rows)
+
+
+def remind(visit: Visit) -> Response:
+    """Ask the approvers again."""
+    return _ordered(visit, "reminded", lambda key: desk.remind(visit.bench, key, visit.user.email))
+
+
+def cancel(visit: Visit) -> Response:
+    """End the rollout here."""
+    reason, drop = visit.text("reason"), visit.text("drop_mail") == "yes"
+    return _ordered(
+        visit, "cancelled", lambda key: desk.cancel(visit.bench, key, visit.user.email, reason, drop_mail=drop)
+    )
+
+
+def resume(visit: Visit) -> Response:
+    """Let a failed or expired rollout go on."""
+    return _ordered(visit, "resumed", lambda key: desk.resume(visit.bench, key, visit.user.email))
+
+
+def release(visit: Visit) -> Response:
+    """Let people who were taken out in again: who is named, a line each; everybody only where that was ticked."""
+    who = visit.text("who").split()
+    if not who and visit.text("everybody") != "yes":
+        return _page(visit, trouble="Name who is to be let in again, or tick that everybody is.", status=400)
+    return _ordered(visit, "released", lambda key: desk.release(visit.bench, key, who, visit.user.email))
+
+
+def _ordered(visit: Visit, said: str, order: Callable[[int], object]) -> Response:
+    key = visit.number("rollout")
+    try:
+        order(key)
+    except UnknownRollout:
+        raise
+    except RecertError as error:
+        return _page(visit, trouble=str(error), status=STATUS_OF_REFUSAL)
+    return go_to(f"/rollouts/{key}", said=said)
+
+
+def _page(visit: Visit, *, trouble: str = "", status: int = 200) -> Response:
+    bench, key = visit.bench, visit.number("rollout")
+    seen = desk.look(bench, key)
+    run_id = seen.rollout.flow_run_id
+    return page(
+        visit, "rollout.html", status=status, seen=seen, lists=LISTS_IN_WORDS, steps=STEPS, changes_in=changes_in,
+        facts={slug: summary(record) for slug, record in seen.steps.items() if record.proposal},
+        run_page=desk.run_page(bench, run_id) if run_id else None, operator=visit.user.may(Role.OPERATOR),
+        may_remind=any(visit.user.may(role) for role in desk.MAY_REMIND), mail_notes=desk.mail_notes(bench.settings),
+        trouble=trouble, done=sum(record.is_done for record in seen.steps.values()),
+    )  # fmt: skip
+
+
+def _list_name(visit: Visit) -> ListName:
+    if visit.path["list"] not in list(ListName):
+        raise NoSuchPage
+    return ListName(visit.path["list"])

@@ -1,0 +1,187 @@
+"""The console in a real browser: people's own ways through it, by keyboard and on a phone; and axe on every page."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import uvicorn
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from console.web.app import application
+from console.web.places import PLACES
+from models import people, sessions
+from models.tables import approval, learner, rollout
+from models.words import Role, StepSlug, StepState
+from tasks.workbench import Workbench
+from tests import world
+from tests.console.rollout_desk import PretendedPrefect
+from tests.processes import free_port
+from tests.tasks.test_outbox import queue
+from tests.world import APPROVER, NOW, OPERATOR, count, line, rows, step_state, writing
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+ADMIN = "eve@example.org"
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """The machine's own Chromium. Never skipped."""
+    found = next((path for name in NAMES if (path := shutil.which(name))), None)
+    if found is None:
+        pytest.fail("the browser tests need Chromium; on Debian: apt install chromium", pytrace=False)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def site(bench: Workbench, prefect: PretendedPrefect) -> Iterator[str]:
+    """The console, really served; the address of it."""
+    assert not prefect.away
+    port = free_port()
+    server = uvicorn.Server(uvicorn.Config(application(bench), host="127.0.0.1", port=port, log_level="error"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive()
+        thread.join(0.02)
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    thread.join()
+
+
+@pytest.fixture
+def opened(chromium: Browser, site: str, bench: Workbench) -> Iterator[Callable[..., Page]]:
+    """A page in which somebody is signed in; what it complains of, and whom else it asks, is seen at the end."""
+    contexts: list[BrowserContext] = []
+    wrong: list[str] = []
+
+    def open_(email: str, *, width: int = 1280, scheme: str = "light") -> Page:
+        with bench.database.write() as connection:
+            user = people.find_user(connection, email)
+            assert user is not None
+            token = sessions.begin(connection, user, bench.now())
+        context = chromium.new_context(
+            base_url=site,
+            viewport={"width": width, "height": 900},
+            color_scheme=scheme,  # type: ignore[arg-type]
+        )
+        context.add_cookies([{"name": "recert-session", "value": token, "url": site}])
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(10_000)
+        page.on("console", lambda message: wrong.append(message.text) if message.type in {"error", "warning"} else None)
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("request", lambda asked: None if asked.url.startswith((site, "data:")) else wrong.append(asked.url))
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()
+    assert wrong == []
+
+
+def test_a_rollout_is_started_by_one_and_its_list_reviewed_by_another_by_keyboard(
+    opened: Callable[..., Page], bench: Workbench
+) -> None:
+    page = opened(OPERATOR)
+    page.goto("/")
+    page.get_by_role("link", name="Rollouts", exact=True).click()
+    page.get_by_role("link", name="Start a rollout").first.click()
+    for name in ("conduct", "privacy"):
+        page.get_by_label(name).check()
+    page.get_by_label("New Due Date of what is still open").fill("2026-12-18")
+    page.get_by_label("The common Recertification Date").fill("2026-11-23")
+    page.get_by_label("Dates are aligned on").fill("2026-11-23")
+    page.get_by_role("button", name="Show what it would do").first.click()
+    expect(page.get_by_text("Nothing has been started")).to_be_visible()
+    page.get_by_role("button", name=f"Start it as {OPERATOR}").dblclick()
+    expect(page.get_by_text("The rollout has started.")).to_be_visible()
+    assert count(bench, rollout) == 1
+
+    world.propose(bench, 1, StepSlug.VERIFY_COMPLETION, StepSlug.RENOTIFY_INCOMPLETE)
+    expect(page.get_by_text(f"{APPROVER} or")).to_be_visible()  # the page moves by itself
+
+    ava = opened(APPROVER)
+    ava.goto("/rollouts/1")
+    ava.get_by_role("link", name="Look at the list").click()
+    expect(ava.get_by_role("heading", level=1, name="Re-notify the incomplete")).to_be_visible()
+    ava.keyboard.press("/")
+    ava.keyboard.type("l10@")
+    ava.keyboard.press("Enter")
+    expect(ava.get_by_text("l2@example.com")).to_have_count(0)
+    ava.keyboard.press("j")
+    ava.keyboard.press("x")
+    ava.get_by_role("button", name="Take the ticked out").click()
+    ava.get_by_label("Comment").fill("one of them left")
+    ava.get_by_role("button", name="Approve without 1").dblclick()
+    expect(ava.get_by_text("Approved: the list is carried out.")).to_be_visible()
+    [row] = rows(bench, approval)
+    assert (row.channel, row.comment, len(row.exclusions)) == ("console", "one of them left", 1)
+    assert line(bench, 1, StepSlug.RENOTIFY_INCOMPLETE, 10).outcome == "skip-excluded"
+    assert step_state(bench, 1, StepSlug.RENOTIFY_INCOMPLETE) is StepState.APPROVED
+
+
+def test_a_file_with_a_bad_row_is_imported_on_a_phone(
+    opened: Callable[..., Page], bench: Workbench, tmp_path: Path
+) -> None:
+    file = tmp_path / "learners.csv"
+    file.write_text("Email,First Name,Last Name\nnew@example.com,New,Person\nnone,Bad,Address\n", encoding="utf-8")
+    page = opened(OPERATOR, width=390)
+    page.goto("/imports")
+    page.get_by_label("What it holds").select_option("learners")
+    page.get_by_label("CSV file").set_input_files(file)
+    page.get_by_role("button", name="Check it").click()
+    expect(page.get_by_text("Checked, nothing is stored yet.")).to_be_visible()
+    expect(page.get_by_role("heading", name="Refused rows")).to_be_visible()
+    before = count(bench, learner)
+    page.get_by_role("button", name="Import it, without the 1 refused").click()
+    expect(page.get_by_text("Imported.")).to_be_visible()
+    assert count(bench, learner) == before + 1
+
+
+def test_keys_open_their_own_list_and_walk_the_lines(opened: Callable[..., Page]) -> None:
+    page = opened(OPERATOR)
+    page.goto("/learners")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("k")
+    expect(page.locator("tr.at")).to_have_count(1)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Certifications, and why")).to_be_visible()
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", 320)])
+def test_axe_finds_nothing_on_any_page_and_none_is_wider_than_its_window(
+    opened: Callable[..., Page], bench: Workbench, at_gate: int, scheme: str, width: int
+) -> None:
+    with writing(bench) as connection:
+        people.add_user(connection, ADMIN, "Eve", list(Role), actor="tests", at=NOW)
+    queue(bench, 2)
+    page = opened(ADMIN, scheme=scheme, width=width)
+    names = {"learner": "2", "rollout": str(at_gate), "list": "left-behind", "step": "renotify-incomplete", "mail": "1"}
+    looked_at = [place.path.format(**names) for place in PLACES if place.method == "GET"]
+    found: list[str] = []
+    for path in looked_at:
+        if path.endswith((".csv", "/letter")):
+            continue
+        page.goto(path)
+        results = Axe().run(page)
+        if results.violations_count:
+            found.append(f"{path}: {results.generate_snapshot()}")
+        excess = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        if excess > 0:
+            found.append(f"{path}: {excess} px wider than {urlsplit(page.url).path} may be")
+    assert found == []
