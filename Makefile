@@ -53,7 +53,7 @@ soak: $(DEV)
 
 bench: $(DEV)
 	@$(call say,measuring …)
-	@.venv/bin/python tests/bench/run.py
+	@.venv/bin/python tests/bench/engine.py --json bench.json
 	@.venv/bin/python tests/bench/letters.py
 	@.venv/bin/python tests/bench/mail.py --json bench-mail.json
 

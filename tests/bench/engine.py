@@ -23,7 +23,7 @@ from pydantic import SecretStr
 from sqlalchemy import func, insert, select
 
 from config.settings import Settings
-from models import ledger, lease, lifecycle
+from models import lease, ledger, lifecycle
 from models.database import Database
 from models.learners import learners as listed
 from models.learners import read as read_rows
@@ -225,7 +225,9 @@ def _preview(place: Ground, learners: int, steps: float) -> list[dict[str, Any]]
     print(f"  {'preview':44} {each:>7.2f} us a learner   ({answer['memory_mb']} MB)")
     del steps
     common = {"name": "preview", "database": place.database, "learners": learners}
-    return [{**common, "us_per_learner": round(each, 2), "memory_mb": answer["memory_mb"], "memory_goal_mb": GOAL_MEMORY_MB}]
+    return [
+        {**common, "us_per_learner": round(each, 2), "memory_mb": answer["memory_mb"], "memory_goal_mb": GOAL_MEMORY_MB}
+    ]
 
 
 def _pages(place: Ground, learners: int) -> list[dict[str, Any]]:
@@ -265,7 +267,9 @@ def growth(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
                        key=lambda line: line["learners"])  # fmt: skip
         if len(sizes) > 1:
             ratio = round(sizes[-1]["us_per_learner"] / sizes[0]["us_per_learner"], 2)
-            print(f"  {database}, {name}: a learner of {sizes[-1]['learners']:,} costs x {ratio} of one of {sizes[0]['learners']:,}")
+            print(
+                f"  {database}, {name}: a learner of {sizes[-1]['learners']:,} costs x {ratio} of one of {sizes[0]['learners']:,}"
+            )
             grown.append({"name": f"growth: {name}", "database": database, "learners": sizes[-1]["learners"],
                           "beside_learners": sizes[0]["learners"], "ratio": ratio, "goal": GOAL_FLAT})  # fmt: skip
     return grown

@@ -84,7 +84,7 @@ def _write(connection: Connection, learners: int, due: int | None) -> None:
         connection.execute(text(statement.format(**words)))
     if not on_sqlite:
         for name in SEQUENCES:
-            connection.execute(text(f"SELECT setval('{name}_id_seq', (SELECT max(id) FROM {name}))"))  # noqa: S608
+            connection.execute(text(f"SELECT setval('{name}_id_seq', (SELECT max(id) FROM {name}))"))
 
 
 def _day(days: str, *, sqlite: bool) -> str:
