@@ -18,15 +18,15 @@ def test_up_down_and_up_again(recert: Callable[..., Any], home: Path) -> None:
     assert recert("db", "status", "--json").json == {
         "database": str(home / "recert.db"),
         "schema": None,
-        "needed": "0003",
+        "needed": "0006",
         "state": "empty",
     }
     up = recert("db", "upgrade")
-    assert (up.code, up.out, up.err) == (0, f"schema of {home / 'recert.db'} is now 0003\n", "")
+    assert (up.code, up.out, up.err) == (0, f"schema of {home / 'recert.db'} is now 0006\n", "")
     assert state(recert) == "current"
     assert "was current already" in recert("db", "upgrade").out
     one = recert("db", "downgrade")
-    assert (one.code, one.out) == (0, f"schema of {home / 'recert.db'} is now 0002\n")
+    assert (one.code, one.out) == (0, f"schema of {home / 'recert.db'} is now 0003\n")
     assert state(recert) == "behind"
     down = recert("db", "downgrade", "base")
     assert (down.code, down.out) == (0, f"schema of {home / 'recert.db'} is now empty\n")
