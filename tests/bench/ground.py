@@ -26,7 +26,7 @@ class Ground:
     """A furnished database of one kind, of which each measurement gets a fresh copy.
 
     Args:
-        database: ``sqlite`` or ``postgresql``.
+        database: ``sqlite`` or ``postgresql``; its address is in ``url``.
         home: a folder of its own.
         furnish: fills an empty database.
     """
@@ -39,10 +39,10 @@ class Ground:
             from tests.postgres import PostgresCluster
 
             self._cluster = PostgresCluster(fsync=True)
-            self._url = self._cluster.create_database()
+            self.url = self._cluster.create_database()
         else:
-            self._url = f"sqlite:///{home}/template.db"
-        made = Database(self._url)
+            self.url = f"sqlite:///{home}/template.db"
+        made = Database(self.url)
         furnish(made)
         if self._cluster:
             with made.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -53,7 +53,7 @@ class Ground:
     def fresh(self) -> Iterator[str]:
         """A copy's URL; the copy is thrown away afterwards."""
         if self._cluster is not None:
-            url = self._cluster.create_database(self._url)
+            url = self._cluster.create_database(self.url)
             yield url
             self._cluster.drop(url)
             return
