@@ -10,9 +10,8 @@ one database; afterwards both copies must hold the same. A ratio is the median o
 from __future__ import annotations
 
 import argparse
-import statistics
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -37,7 +36,7 @@ from tasks.duties import do_duties
 from tasks.preview import preview
 from tasks.workbench import Workbench
 from tests.bench import engine_floor
-from tests.bench.ground import Ground, Servant, ground, keep, serve, timed
+from tests.bench.ground import Ground, Servant, Spent, beside, each, ground, keep, rounds_of, serve, timed
 from tests.bench.organisation import TODAY, furnish
 
 PLAN = {
@@ -50,7 +49,9 @@ PLAN = {
 }
 AT = datetime(2026, 11, 23, 9, tzinfo=UTC)
 BEATS = ("propose", "digest", "apply")
-GOAL_ALL, GOAL_STEP, GOAL_FLAT, GOAL_MEMORY_MB, GOAL_PAGE_MS = 1.15, 1.5, 1.15, 300, 100
+ALL, DIGESTS = "propose and apply, all steps", "digest, all steps"
+GOALS = {ALL: 1.15, DIGESTS: None}
+GOAL_STEP, GOAL_FLAT, GOAL_MEMORY_MB, GOAL_PAGE_MS = 1.5, 1.15, 300, 100
 PAGE_ROWS = 50
 PAGES: dict[str, dict[str, Any]] = {
     "past-due": {"status": Status.PAST_DUE, "training_type": "conduct"},
@@ -77,22 +78,22 @@ class Ours:
     def __init__(self, url: str, home: str) -> None:
         self.bench = Workbench(Settings(home=Path(home), database_url=SecretStr(url), today=TODAY), Database(url))
 
-    def propose(self, slug: str) -> dict[str, float]:
+    def propose(self, slug: str) -> dict[str, Any]:
         """Write a step's list; what fingerprinting it takes is told apart."""
-        digesting = 0.0
+        digesting = Spent(0.0, 0.0)
 
         def fingerprint(*given: Any) -> str:
             nonlocal digesting
-            digesting, digest = timed(lambda: plain(*given))
+            digesting, digest = timed(lambda: plain(*given), None)
             return digest
 
         plain, proposing.fingerprint = proposing.fingerprint, fingerprint
         try:
-            whole, made = timed(lambda: self._propose(StepSlug(slug)))
+            whole, made = timed(lambda: self._propose(StepSlug(slug)), self.bench.database)
         finally:
             proposing.fingerprint = plain
         self._approve(made.id)
-        return {"propose": whole - digesting, "digest": digesting}
+        return {"propose": whole.without(digesting), "digest": digesting}
 
     def _propose(self, slug: StepSlug) -> ledger.Proposal:
         with self.bench.database.write() as connection:
@@ -107,34 +108,37 @@ class Ours:
             given |= {"channel": "bench", "answered_at": AT, "consumed_at": AT}
             connection.execute(insert(approval).values(review_id=key, approver_id=1, **given))
 
-    def apply(self, slug: str) -> dict[str, float]:
+    def apply(self, slug: str) -> dict[str, Any]:
         """Carry a step's list out, chunk by chunk."""
         if STEPS[StepSlug(slug)].apply is None:
-            return {"apply": 0.0, "items": 0}
+            return {"items": 0}
         with self.bench.database.write() as connection:
             epoch = lease.take_lease(connection, 1, self.bench.now())
-        seconds, items = timed(lambda: apply_step(self.bench, 1, STEPS[StepSlug(slug)], epoch))
+        seconds, items = timed(lambda: apply_step(self.bench, 1, STEPS[StepSlug(slug)], epoch), self.bench.database)
         return {"apply": seconds, "items": items}
 
-    def preview(self) -> dict[str, float]:
+    def preview(self) -> dict[str, Any]:
         """Rehearse the whole plan."""
         plan = plan_from({**PLAN, "name": "rehearsal"})
-        with preview(self.bench, plan):
-            pass
-        return {}
 
-    def page(self, name: str) -> dict[str, float]:
+        def rehearse() -> None:
+            with preview(self.bench, plan):
+                pass
+
+        return {"spent": timed(rehearse, self.bench.database)[0]}
+
+    def page(self, name: str) -> dict[str, Any]:
         """Read the first page of the learners list, the second time: files are warm."""
         query = listed(today=TODAY, upcoming_within_days=30, **PAGES[name]).limit(PAGE_ROWS)
         for _ in range(2):
             with self.bench.database.read() as connection:
-                seconds, rows = timed(lambda connection=connection: list(read_rows(connection, query)))
-        return {"seconds": seconds, "rows": len(rows)}
+                spent, rows = timed(lambda connection=connection: list(read_rows(connection, query)))
+        return {"spent": spent, "rows": len(rows)}
 
-    def upkeep(self) -> dict[str, float]:
+    def upkeep(self) -> dict[str, Any]:
         """Do the duties of the day."""
-        seconds, done = timed(lambda: do_duties(self.bench))
-        return {"seconds": seconds, "assigned": done.assigned.certifications, "queued": sum(done.queued.values())}
+        spent, done = timed(lambda: do_duties(self.bench), self.bench.database)
+        return {"spent": spent, "assigned": done.assigned.certifications, "queued": sum(done.queued.values())}
 
 
 class Floor:
@@ -144,17 +148,17 @@ class Floor:
         del home
         self.database = Database(url)
 
-    def propose(self, slug: str) -> dict[str, float]:
+    def propose(self, slug: str) -> dict[str, Any]:
         """Write a step's list, then read and digest it."""
-        proposing_, _ = timed(lambda: engine_floor.propose(self.database, StepSlug(slug)))
+        proposed, _ = timed(lambda: engine_floor.propose(self.database, StepSlug(slug)), self.database)
         number = list(engine_floor.PROPOSE).index(StepSlug(slug)) + 1
         with self.database.read() as connection:
             digesting, _ = timed(lambda: engine_floor.digest(connection, number))
-        return {"propose": proposing_, "digest": digesting}
+        return {"propose": proposed, "digest": digesting}
 
-    def apply(self, slug: str) -> dict[str, float]:
+    def apply(self, slug: str) -> dict[str, Any]:
         """Carry a step's list out."""
-        return {"apply": timed(lambda: engine_floor.apply(self.database, StepSlug(slug)))[0]}
+        return {"apply": timed(lambda: engine_floor.apply(self.database, StepSlug(slug)), self.database)[0]}
 
 
 def found(database: Database) -> dict[str, Any]:
@@ -171,9 +175,9 @@ def found(database: Database) -> dict[str, Any]:
     return {**numbers, **lists}
 
 
-def one_round(place: Ground, *, turned: bool) -> tuple[dict[str, list[float]], int]:
+def one_round(place: Ground, *, turned: bool) -> tuple[dict[str, list[Spent]], int]:
     """Every beat of every step, ours and the floor's in turn: beat → seconds of both; and our peak memory in MB."""
-    seconds: dict[str, list[float]] = {}
+    seconds: dict[str, list[Spent]] = {}
     with place.fresh() as ours, place.fresh() as floor:
         with Servant(__file__, "ours", ours, str(place.home)) as first, Servant(__file__, "floor", floor, "") as second:
             order = [second, first] if turned else [first, second]
@@ -181,8 +185,8 @@ def one_round(place: Ground, *, turned: bool) -> tuple[dict[str, list[float]], i
                 for verb in ("propose", "apply"):
                     answers = {way: way.do(verb, slug.value) for way in order}
                     for beat in BEATS:
-                        if beat in answers[first] and (beat != "apply" or answers[first].get("items")):
-                            seconds[f"{beat} {slug.value}"] = [answers[first][beat], answers[second][beat]]
+                        if beat in answers[first]:
+                            seconds[f"{beat} {slug.value}"] = [Spent(*answers[way][beat]) for way in (first, second)]
                     memory = answers[first]["memory_mb"]
         for_ours, for_floor = (found(Database(url)) for url in (ours, floor))
     differs = {name: (for_ours[name], for_floor[name]) for name in for_ours if for_ours[name] != for_floor[name]}
@@ -195,39 +199,44 @@ def rollout(database: str, learners: int, rounds: int) -> list[dict[str, Any]]:
     with ground(database, lambda empty: furnish_rollout(empty, learners)) as place:
         taken = [one_round(place, turned=bool(number % 2)) for number in range(rounds)]
         lines = _beside(database, learners, [seconds for seconds, _ in taken], max(memory for _, memory in taken))
-        lines += _preview(place, learners, lines[0]["us_per_learner"]) + _pages(place, learners)
+        lines += _preview(place, learners) + _pages(place, learners)
     return lines
 
 
-def _beside(database: str, learners: int, rounds: list[dict[str, list[float]]], memory: int) -> list[dict[str, Any]]:
+def _beside(database: str, learners: int, rounds: list[dict[str, list[Spent]]], memory: int) -> list[dict[str, Any]]:
     common = {"database": database, "learners": learners}
     beats = list(rounds[0])
-    groups = {"propose and apply, all steps": [beat for beat in beats if not beat.startswith("digest")],
-              "digest, all steps": [beat for beat in beats if beat.startswith("digest")],
+    groups = {ALL: [beat for beat in beats if not beat.startswith("digest")],
+              DIGESTS: [beat for beat in beats if beat.startswith("digest")],
               **{beat: [beat] for beat in beats if not beat.startswith("digest")}}  # fmt: skip
     print(f"\n{database}, {learners:,} learners: a rollout beside bare SQL; peak memory {memory} MB")
     lines = []
     for name, members in groups.items():
-        ours, floor = ([sum(seconds[beat][way] for beat in members) for seconds in rounds] for way in (0, 1))
-        ratio = statistics.median(own / low for own, low in zip(ours, floor, strict=True))
-        each = round(statistics.median(ours) / learners * 1e6, 2)
-        goal = GOAL_STEP if name in beats else GOAL_ALL
-        print(f"  {name:44} {each:>7} us a learner   x {ratio:.2f} (goal {goal})")
-        lines.append({"name": name, **common, "ratio": round(ratio, 2), "goal": goal, "us_per_learner": each})
+        ours, floor = ([_sum(seconds[beat][way] for beat in members) for seconds in rounds] for way in (0, 1))
+        figures: dict[str, Any] = {**beside(ours, floor), **each(ours, learners)}
+        goal = GOALS.get(name, GOAL_STEP)
+        print(f"  {name:44} {figures['us_per_learner']:>7} us a learner   x {figures['ratio']:.2f}, "
+              f"processor x {figures['cpu_ratio']:.2f} (goal {goal or 'none'})")  # fmt: skip
+        lines.append({"name": name, **common, "goal": goal, **figures})
     lines[0] |= {"memory_mb": memory, "memory_goal_mb": GOAL_MEMORY_MB}
     return lines
 
 
-def _preview(place: Ground, learners: int, steps: float) -> list[dict[str, Any]]:
+def _sum(parts: Iterable[Spent]) -> Spent:
+    return Spent(*map(sum, zip(*parts, strict=True)))
+
+
+def _preview(place: Ground, learners: int) -> list[dict[str, Any]]:
     with place.fresh() as url, Servant(__file__, "ours", url, str(place.home)) as servant:
-        seconds, answer = timed(lambda: servant.do("preview"))
-    each = seconds / learners * 1e6
-    print(f"  {'preview':44} {each:>7.2f} us a learner   ({answer['memory_mb']} MB)")
-    del steps
-    common = {"name": "preview", "database": place.database, "learners": learners}
-    return [
-        {**common, "us_per_learner": round(each, 2), "memory_mb": answer["memory_mb"], "memory_goal_mb": GOAL_MEMORY_MB}
-    ]
+        answer = servant.do("preview")
+    return [_line("preview", place.database, learners, answer)]
+
+
+def _line(name: str, database: str, learners: int, answer: dict[str, Any]) -> dict[str, Any]:
+    figures = each([Spent(*answer["spent"])], learners)
+    print(f"  {name:44} {figures['us_per_learner']:>7} us a learner   ({answer['memory_mb']} MB)")
+    memory = {"memory_mb": answer["memory_mb"], "memory_goal_mb": GOAL_MEMORY_MB}
+    return {"name": name, "database": database, "learners": learners, **figures, **memory}
 
 
 def _pages(place: Ground, learners: int) -> list[dict[str, Any]]:
@@ -235,7 +244,7 @@ def _pages(place: Ground, learners: int) -> list[dict[str, Any]]:
     with place.fresh() as url, Servant(__file__, "ours", url, str(place.home)) as servant:
         for name in PAGES:
             answer = servant.do("page", name)
-            took = round(answer["seconds"] * 1e3, 1)
+            took = round(answer["spent"][0] * 1e3, 1)
             print(f"  page of learners, {name:26} {took:>7} ms (goal {GOAL_PAGE_MS})   {answer['rows']:.0f} rows")
             lines.append({"name": f"page of learners, {name}", "database": place.database, "learners": learners,
                           "ms": took, "goal_ms": GOAL_PAGE_MS})  # fmt: skip
@@ -252,26 +261,25 @@ def upkeep(database: str, learners: int) -> list[dict[str, Any]]:
             Servant(__file__, "ours", url, str(place.home)) as servant,
         ):
             answer = servant.do("upkeep")
-        each = round(answer["seconds"] / learners * 1e6, 2)
-        print(f"  {name:44} {each:>7} us a learner   ({answer['assigned']:,} assigned, {answer['memory_mb']} MB)")
-        lines.append({"name": name, "database": database, "learners": learners, "us_per_learner": each,
-                      "memory_mb": answer["memory_mb"], "memory_goal_mb": GOAL_MEMORY_MB})  # fmt: skip
+        lines.append({**_line(name, database, learners, answer), "assigned": answer["assigned"]})
     return lines
 
 
 def growth(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What a learner costs in the largest organisation, beside the smallest of at least 100,000 or the smallest of all."""
+    """What a learner costs in the largest organisation measured, beside one in the smallest."""
     grown = []
     for name, database in dict.fromkeys((line["name"], line["database"]) for line in lines if "memory_mb" in line):
         sizes = sorted((line for line in lines if (line["name"], line["database"]) == (name, database)),
                        key=lambda line: line["learners"])  # fmt: skip
         if len(sizes) > 1:
-            ratio = round(sizes[-1]["us_per_learner"] / sizes[0]["us_per_learner"], 2)
+            ratio, cpu = (
+                round(sizes[-1][unit] / sizes[0][unit], 2) for unit in ("us_per_learner", "cpu_us_per_learner")
+            )
             print(
-                f"  {database}, {name}: a learner of {sizes[-1]['learners']:,} costs x {ratio} of one of {sizes[0]['learners']:,}"
+                f"  {database}, {name}: a learner of {sizes[-1]['learners']:,} costs x {ratio} (processor x {cpu}) of one of {sizes[0]['learners']:,}"
             )
             grown.append({"name": f"growth: {name}", "database": database, "learners": sizes[-1]["learners"],
-                          "beside_learners": sizes[0]["learners"], "ratio": ratio, "goal": GOAL_FLAT})  # fmt: skip
+                          "beside_learners": sizes[0]["learners"], "ratio": ratio, "cpu_ratio": cpu, "goal": GOAL_FLAT})  # fmt: skip
     return grown
 
 
@@ -280,7 +288,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--databases", default="sqlite,postgresql")
     parser.add_argument("--learners", default="10000,100000")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, help="3 for small organisations, 1 from 100,000 learners on")
     parser.add_argument("--json", type=Path, help="where to keep the lines, beside those of other sizes")
     parser.add_argument("--serve", nargs=3, help=argparse.SUPPRESS)
     asked = parser.parse_args()
@@ -294,10 +302,9 @@ def main() -> None:
     lines: list[dict[str, Any]] = []
     for database in asked.databases.split(","):
         for size in map(int, asked.learners.split(",")):
-            lines += rollout(database, size, asked.rounds) + upkeep(database, size)
-    lines += growth(lines)
-    if asked.json:
-        keep(asked.json, lines)
+            lines += rollout(database, size, asked.rounds or rounds_of(size)) + upkeep(database, size)
+            keep(asked.json, lines)
+    keep(asked.json, growth(lines))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,9 @@ copies, beat by beat in turn.
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -15,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
 from models.database import Database
 
@@ -128,15 +130,67 @@ def peak_memory_mb() -> int:
     return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) // 1024
 
 
-def timed(act: Callable[[], T]) -> tuple[float, T]:
-    """Seconds, and what *act* returned."""
-    began = time.perf_counter()
+class Spent(NamedTuple):
+    """Seconds by the clock, and seconds of processor: our process's own and that of the PostgreSQL process that serves it.
+
+    On a machine that others use, too, the second swings far less.
+    """
+
+    seconds: float
+    cpu: float
+
+    def without(self, part: Spent) -> Spent:
+        """What is left when *part* is taken away."""
+        return Spent(self.seconds - part.seconds, self.cpu - part.cpu)
+
+
+def timed(act: Callable[[], T], database: Database | None = None) -> tuple[Spent, T]:
+    """What *act* spent here and, where *database* is PostgreSQL, on its server; and what it returned."""
+    server = _server_process(database) if database is not None and not database.is_sqlite else None
+    began, cpu = time.perf_counter(), _cpu_seconds(server)
     done = act()
-    return time.perf_counter() - began, done
+    return Spent(time.perf_counter() - began, _cpu_seconds(server) - cpu), done
 
 
-def keep(path: Path, lines: list[dict[str, Any]]) -> None:
+def _server_process(database: Database) -> int:
+    """The one process on the server behind the pool's one connection."""
+    with database.read() as connection:
+        return int(connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one())
+
+
+def _cpu_seconds(server: int | None) -> float:
+    spent = time.process_time()
+    if server is not None:
+        fields = Path(f"/proc/{server}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        spent += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return spent
+
+
+def beside(ours: list[Spent], floor: list[Spent]) -> dict[str, float]:
+    """The medians of the rounds' ratios, by the clock and by the processor."""
+    pairs = list(zip(ours, floor, strict=True))
+    return {
+        "ratio": round(statistics.median(own.seconds / low.seconds for own, low in pairs), 2),
+        "cpu_ratio": round(statistics.median(own.cpu / max(low.cpu, 0.001) for own, low in pairs), 2),
+    }
+
+
+def each(spent: list[Spent], number: int) -> dict[str, float]:
+    """Microseconds for one of so many, by the clock and by the processor."""
+    clock, cpu = (statistics.median(part) * 1e6 / number for part in zip(*spent, strict=True))
+    return {"us_per_learner": round(clock, 2), "cpu_us_per_learner": round(cpu, 2)}
+
+
+def rounds_of(learners: int) -> int:
+    """How often an organisation of this size is measured: a long run is its own average."""
+    return max(1, min(3, 100_000 // learners))
+
+
+def keep(path: Path | None, lines: list[dict[str, Any]]) -> None:
     """Put *lines* in the place of those of the same name, database and size; the others stay."""
+    sys.stdout.flush()
+    if path is None:
+        return
 
     def key(line: Mapping[str, Any]) -> tuple[Any, ...]:
         return line["name"], line["database"], line["learners"]
