@@ -146,7 +146,7 @@ def _sqlite_engine(url: str, *, durable: bool) -> Engine:
         for pragma in (
             f"synchronous={'FULL' if durable else 'OFF'}",
             "foreign_keys=ON",
-            "temp_store=MEMORY",
+            "temp_store=FILE",  # what is sorted or staged may be a million rows
             "cache_size=-65536",
         ):
             connection.execute(f"PRAGMA {pragma}").close()
