@@ -26,7 +26,7 @@ help:
 	@echo 'make test          all tests (ARGS="tests/mail -k retry" for some)'
 	@echo 'make check         what CI runs: lint, format, types, all tests'
 	@echo 'make soak          the long crash sweeps, some ten minutes (ARGS="--seed 7" draws another one)'
-	@echo 'make bench         the measurements'
+	@echo 'make bench         the measurements, into bench.json (ARGS="--learners 1000000" for another size)'
 	@echo 'make lock          pyproject.toml -> lock files (UPGRADE=1 takes the newest versions)'
 	@echo 'make clean         remove .venv'
 
@@ -53,7 +53,8 @@ soak: $(DEV)
 
 bench: $(DEV)
 	@$(call say,measuring …)
-	@.venv/bin/python tests/bench/run.py
+	@.venv/bin/python tests/bench/engine.py --json bench.json $(ARGS)
+	@.venv/bin/python tests/bench/imports.py --json bench.json $(ARGS)
 	@.venv/bin/python tests/bench/letters.py
 	@.venv/bin/python tests/bench/mail.py --json bench-mail.json
 

@@ -20,13 +20,16 @@ def is_address(value: str) -> bool:
     """Whether *value* is exactly one address that mail can be sent to: no display name, no list, no quoting."""
     if len(value) > MAX_LENGTH or not _ADDRESS.fullmatch(value):
         return False
-    local = value.rpartition("@")[0]
-    return not (local.startswith(".") or local.endswith(".") or ".." in local)
+    # what was matched has one @, and no two dots in its domain
+    return not (value.startswith(".") or ".@" in value or ".." in value)
 
 
 def address_key(value: str) -> str:
     """The form in which addresses are compared: case and ways of composing a letter make no difference."""
-    return unicodedata.normalize("NFC", value.strip()).lower()  # casefold() would make one mailbox of ß and ss
+    value = value.strip()
+    if value.isascii():
+        return value.lower()
+    return unicodedata.normalize("NFC", value).lower()  # casefold() would make one mailbox of ß and ss
 
 
 class octets(FunctionElement[int]):  # noqa: N801 - reads as the SQL function that it compiles to

@@ -142,7 +142,16 @@ def _first_line(error: DBAPIError) -> str:
 
 
 def _postgresql_engine(url: str) -> Engine:
-    return create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": 10, "application_name": "recert"})
+    connect_args = {"connect_timeout": 10, "application_name": "recert"}
+    engine = create_engine(url, pool_pre_ping=True, connect_args=connect_args)
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _: ConnectionPoolEntry) -> None:
+        # a statement over everybody is dear enough to be compiled, which takes longer than carrying it out
+        connection.execute("SET jit = off")
+        connection.commit()
+
+    return engine
 
 
 def _sqlite_engine(url: str, *, durable: bool) -> Engine:
@@ -156,7 +165,7 @@ def _sqlite_engine(url: str, *, durable: bool) -> Engine:
         for pragma in (
             f"synchronous={'FULL' if durable else 'OFF'}",
             "foreign_keys=ON",
-            "temp_store=MEMORY",
+            "temp_store=FILE",  # what is sorted or staged may be a million rows
             "cache_size=-65536",
         ):
             connection.execute(f"PRAGMA {pragma}").close()

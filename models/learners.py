@@ -57,7 +57,7 @@ def learners(
     Raises:
         WrongInput: no such status.
     """
-    listed = _listed(today)
+    listed = _listed(today, certified=training_type is not None)
     label = status_sql(listed.c, today, upcoming_within_days)
     query = select(
         listed.c.learner_id,
@@ -103,8 +103,12 @@ def newest_completion(stands: Any) -> Select[Any]:
     )
 
 
-def _listed(today: date) -> Subquery:
-    """The facts of each row; the columns ``status_sql`` looks for are among them."""
+def _listed(today: date, *, certified: bool) -> Subquery:
+    """The facts of each row; the columns ``status_sql`` looks for are among them.
+
+    Where only certifications are asked for (*certified*) the learner's number is theirs, so that the index of a
+    training type gives its first page without reading all of it.
+    """
     opened = assignment.alias("opened")
     taken, to_come = course.alias("taken"), course.alias("to_come")
     succeeded = succession(today)
@@ -113,7 +117,7 @@ def _listed(today: date) -> Subquery:
     next_id = func.coalesce(certification.c.next_course_id, certification.c.course_id)
     return (
         select(
-            learner.c.id.label("learner_id"),
+            (certification.c.learner_id if certified else learner.c.id).label("learner_id"),
             certification.c.id.label("certification_id"),
             certification.c.training_type_id,
             *(learner.c[name] for name in FIELDS[:6]),

@@ -37,13 +37,10 @@ def staged(connection: Connection, *tables: Table) -> Iterator[None]:
     """Make *tables* for one import and take them away again; one import at a time.
 
     Args:
-        connection: inside ``Database.write``, fresh: on SQLite the rows go to a file, and this can only be said
-            before its first temporary table.
+        connection: inside ``Database.write``.
         tables: of ``staging_table``.
     """
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql("PRAGMA temp_store=FILE")
-    else:
+    if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": IMPORT_LOCK})
     for table in tables:
         table.create(connection)

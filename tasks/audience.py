@@ -70,6 +70,8 @@ def audience(case_: Case, source: StepSlug | None) -> Subquery:
     )
     if source is not None:
         return _renewed(case_, query, stands, source)
+    if StepSlug.SET_RECERTIFICATION_DATES not in case_.earlier:  # nobody can have left what was not aligned yet
+        return query.add_columns(false().label("left_audience")).where(within).subquery("audience")
     left = case((within, false()), else_=true()).label("left_audience")
     return query.add_columns(left).where(or_(within, aligned.c.learner_id.is_not(None))).subquery("audience")
 

@@ -65,6 +65,8 @@ def clean(cell: str) -> str:
     Raises:
         CellRefused: a line break or another control character is in it.
     """
+    if is_clean(cell):
+        return cell.strip()
     if any(unicodedata.category(sign) in _BREAKS for sign in cell):
         raise CellRefused(f"{quoted(cell)} holds a line break or control character; take it out")
     return unicodedata.normalize("NFC", _UNSEEN.sub("", cell)).strip()
@@ -82,6 +84,11 @@ def quoted(value: str) -> str:
     return f"`{shown(value)}`"
 
 
+def _remembered(read: Read) -> Read:
+    """Columns repeat themselves: what was read lately is not read again."""
+    return lru_cache(maxsize=REMEMBERED)(read)
+
+
 def text(longest: int) -> Read:
     """A reader of text of at most so many characters."""
 
@@ -91,11 +98,6 @@ def text(longest: int) -> Read:
         return (CLEAR if cell == "-" else cell) if cell else None
 
     return read
-
-
-def _remembered(read: Read) -> Read:
-    """Columns repeat themselves: what was read lately is not read again."""
-    return lru_cache(maxsize=REMEMBERED)(read)
 
 
 def address(cell: str) -> str | None:
@@ -246,6 +248,8 @@ def _escaped(sign: str) -> str:
 
 _zones = lru_cache(maxsize=1)(available_timezones)
 remembered_key = lru_cache(maxsize=REMEMBERED)(address_key)
+remembered_text = _remembered(text(100))
 remembered_address = _remembered(address)
 remembered_language = _remembered(language)
 remembered_time_zone = _remembered(time_zone)
+remembered_status = _remembered(status)

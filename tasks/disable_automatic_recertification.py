@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, insert, literal, select
+from sqlalchemy import ColumnElement, and_, literal, select
 
+from models.staging import insert_missing
 from models.tables import hold, rollout_item, training_type
 from models.words import Outcome
 from tasks.audience import Case
@@ -51,15 +52,8 @@ def still_holds(chunk: Chunk, now: Any) -> ColumnElement[bool]:
 
 
 def apply(chunk: Chunk) -> None:
-    """Write the holds."""
-    there = select(literal(1)).where(
-        hold.c.rollout_id == chunk.case.rollout_id, hold.c.certification_id == rollout_item.c.certification_id
-    )
-    chunk.connection.execute(
-        insert(hold).from_select(
-            ["rollout_id", "certification_id", "held_at"],
-            select(
-                literal(chunk.case.rollout_id), rollout_item.c.certification_id, literal(chunk.at, hold.c.held_at.type)
-            ).where(chunk.todo(Outcome.DISABLE), ~there.exists()),
-        )
-    )
+    """Write the holds; one that is there stays as it is."""
+    held = select(
+        literal(chunk.case.rollout_id), rollout_item.c.certification_id, literal(chunk.at, hold.c.held_at.type)
+    ).where(chunk.todo(Outcome.DISABLE))
+    insert_missing(chunk.connection, hold, ["rollout_id", "certification_id", "held_at"], held)

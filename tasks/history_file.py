@@ -55,7 +55,7 @@ def columns(day: Read) -> tuple[Column, ...]:
     return (
         Column("email", "Email", cells.remembered_address, ("e-mail", "email address", "work email")),
         Column("employee_id", "Employee ID", cells.text(100), numbers),
-        Column("course", "Course Code", cells.text(100), ("code", "course1", "training type")),
+        Column("course", "Course Code", cells.remembered_text, ("code", "course1", "training type")),
         Column("assigned_on", "Assigned Date", day, ("assigned", "assignment date")),
         Column("due_on", "Due Date", day, ("due",)),
         Column("completed_on", "Completed Date", day, ("completed", "completion date", "certification date", "date")),

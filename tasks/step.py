@@ -217,7 +217,14 @@ def set_aside_what_moved(chunk: Chunk, step: Step) -> int:
     holding = (
         select(rollout_item.c.certification_id)
         .join_from(rollout_item, now, now.c.certification_id == rollout_item.c.certification_id)
-        .where(chunk.todo(), now.c.archived.is_(False), step.still_holds(chunk, now.c))
+        .where(
+            chunk.todo(),
+            # said of both, or every chunk would look through all certifications there are
+            now.c.learner_id > chunk.above,
+            now.c.learner_id <= chunk.upto,
+            now.c.archived.is_(False),
+            step.still_holds(chunk, now.c),
+        )
         .correlate(None)
     )
     return _set_aside(chunk, rollout_item.c.certification_id.not_in(holding))

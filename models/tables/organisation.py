@@ -65,7 +65,7 @@ certification = Table(
     metadata,
     identity(),
     link("learner_id", "learner"),
-    link("training_type_id", "training_type", index=True),
+    link("training_type_id", "training_type"),
     Column("cycle", Integer, nullable=False, server_default="0"),  # the last cycle number handed out
     link("course_id", "course", null=True),  # the course last taken or assigned
     link("next_course_id", "course", null=True),  # the course to come where somebody changed it
@@ -81,6 +81,8 @@ certification = Table(
     Column("left_to_people_because", String(30)),
     UniqueConstraint("learner_id", "training_type_id"),
 )
+
+Index("ix_certification_training_type_id_learner_id", certification.c.training_type_id, certification.c.learner_id)
 
 assignment = Table(
     "assignment",

@@ -61,7 +61,7 @@ def skeleton(letter: bytes) -> bytes:
 def _turn(connection: Connection, sent: list[int], last: int) -> list[Any]:
     if sent:
         marks = ", ".join(map(str, sent))
-        connection.execute(text(f"UPDATE floor_outbox SET state = 2 WHERE id IN ({marks})"))  # noqa: S608 - numbers
+        connection.execute(text(f"UPDATE floor_outbox SET state = 2 WHERE id IN ({marks})"))
     connection.execute(text(CLAIM), {"last": last, "batch": BATCH})
     return list(connection.execute(text(READ), {"last": last}))
 
