@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 BIN_VARIABLE = "RECERT_TEST_POSTGRES_BIN"
 SUPERUSER = "recert"
-_FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+# The machine outlives the tests, its processes may not: what is committed must have left the server's memory.
+_FAST = {"fsync": "off", "full_page_writes": "off"}
 _NEEDED = ("initdb", "postgres")
 
 
@@ -103,7 +104,7 @@ class PostgresCluster:
         self._process = start_process(
             command, log=self._log, cwd=self._home, user=self._user, death_signal=signal.SIGQUIT
         )
-        wait_until_up(self._process, self._answers, log=self._log, within=60)
+        self._recovered()
 
     def stop(self) -> None:
         """Stop in good order, open connections notwithstanding; the data stay."""
@@ -112,6 +113,14 @@ class PostgresCluster:
     def kill_immediately(self) -> None:
         """Let every process of the server drop dead, as a crash would: nothing is flushed, nobody is told."""
         end_process(self._process, signal.SIGQUIT)
+
+    def kill_backend(self, pid: int) -> None:
+        """Let one process of the server drop dead; the server ends all others, recovers, and answers again on return."""
+        os.kill(pid, signal.SIGKILL)
+        self._recovered()
+
+    def _recovered(self) -> None:
+        wait_until_up(self._process, self._answers, log=self._log, within=60)
 
     def remove(self) -> None:
         """End the server and delete all it wrote."""
