@@ -49,6 +49,6 @@ def sending_again_without_a_flag(patch: pytest.MonkeyPatch) -> None:
 
 CAUGHT_BY: dict[Callable[[pytest.MonkeyPatch], None], str | None] = {
     committing_each_statement: None,  # whatever breaks first
-    forgetting_what_was_under_way: "'sending'|somebody holds|is sending|called off",
+    forgetting_what_was_under_way: "'sending'|somebody holds|is sending|called off|to its end",
     sending_again_without_a_flag: "came twice unflagged",
 }

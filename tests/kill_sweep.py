@@ -5,9 +5,9 @@
     sweep.finish()
 
 One life is a forked process that goes on with the rollout from the database alone, and answers its gates as the approver.
-It is struck when it has come so many statements and commits further, and now and then some moments later: a seed means
-much the same moments on a slow machine as on a fast one. What dies is the process, its connection's process in the
-database server, the whole server, or everything at once; the post outlives them all.
+It is struck when it has come so many statements, commits and commands to the post further, and now and then some moments
+later: a seed means much the same moments on a slow machine as on a fast one. What dies is the process, its connection's
+process in the database server, the whole server, or everything at once; the post outlives them all.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from select import select as select_ready
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -39,8 +40,9 @@ if TYPE_CHECKING:
     from tests.lives import House, Seen
     from tests.postgres import PostgresCluster
 
-# A rollout takes about a thousand statements; while letters leave there are few.
+# A rollout takes about 1,400 moments and survives some twenty deaths on its way; what stands still would take for ever.
 LONGEST_LIFE, LONGEST_PAUSE_S = 200, 0.015
+MOST_DEATHS, MOST_MOMENTS = 40, 10_000
 
 
 class Death(StrEnum):
@@ -96,18 +98,25 @@ class Sweep:
 
     def kill(self, times: int) -> None:
         """Strike so often, rollout after rollout; judge after every death and every end."""
+        deaths = 0
         while self.kills < times:
             (death,) = self._draw.choices(list(self.deaths), list(self.deaths.values()))
             if self._lives_until(death, self._draw.randint(0, LONGEST_LIFE)):
                 self.struck[death] += 1
+                deaths += 1
                 self._judge_death()
+                if deaths < MOST_DEATHS:
+                    continue
+                self.finish()
             else:
                 self._judge_end()
-                self._begin()
+            deaths = 0
+            self._begin()
 
     def finish(self) -> None:
-        """Let the last rollout go on to its end."""
-        assert not self._lives_until(Death.PROCESS, 1_000_000), "it does not come to its end"
+        """Let the rollout go on to its end undisturbed."""
+        undisturbed = not self._lives_until(Death.PROCESS, MOST_MOMENTS)
+        assert undisturbed, f"{self._where}: the rollout does not come to its end"
         self._judge_end()
 
     @property
@@ -119,7 +128,7 @@ class Sweep:
         self.house.post.kept.clear()
         self._sending.clear()
 
-    def _lives_until(self, death: Death, statements: int) -> bool:
+    def _lives_until(self, death: Death, moments: int) -> bool:
         """One life to a drawn moment. False: the rollout came to its end, nothing having been felt of a death."""
         pause = self._draw.choice([0, self._draw.random()]) * LONGEST_PAUSE_S
         self.house.bench.database.dispose()  # no connection is to be in two processes
@@ -127,7 +136,7 @@ class Sweep:
         answer = self.house.folder / "answer.pickle"
         pid = forked(lambda: self._live(say), answer)
         os.close(say)
-        struck = _hears(heard, statements)
+        struck = self._comes_so_far(heard, moments)
         if struck:
             time.sleep(pause)
             self._strike(death, pid)
@@ -143,6 +152,17 @@ class Sweep:
         """How a life ended before its time; nothing if it did not."""
         assert ended in (0, -signal.SIGKILL), f"{self._where}: {read(answer)}"
         return "killed" if ended else str(read(answer))
+
+    def _comes_so_far(self, heard: int, moments: int) -> bool:
+        """Wait for so many statements, commits and commands to the post. False: the life has ended before."""
+        commands, dots = self.house.post.commands, -len(self.house.post.commands)
+        while dots + len(commands) < moments:
+            if select_ready([heard], [], [], 0.001)[0]:
+                said = os.read(heard, 4096)
+                if not said:
+                    return False
+                dots += len(said)
+        return True
 
     def _live(self, say: int) -> str:
         """What a life does; returns why it was put off, if it was."""
@@ -209,13 +229,3 @@ class Sweep:
             messages[kind, to, MessageState.SENT.value if state == MessageState.CANCELLED.value else state] += number
         states = {key: state for key, state in left.message_ids.items() if key not in off}
         return replace(left, facts={**left.facts, "message": messages}, message_ids=states)
-
-
-def _hears(heard: int, dots: int) -> bool:
-    """Wait for so many dots. False: whoever makes them has ended before."""
-    while dots > 0:
-        read_now = len(os.read(heard, min(dots, 4096)))
-        if not read_now:
-            return False
-        dots -= read_now
-    return True
