@@ -11,8 +11,9 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg import sql
@@ -116,7 +117,12 @@ class PostgresCluster:
 
     def kill_backend(self, pid: int) -> None:
         """Let one process of the server drop dead; the server ends all others, recovers, and answers again on return."""
-        os.kill(pid, signal.SIGKILL)
+        with suppress(psycopg.OperationalError), self._connect() as witness:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                return  # it had ended by itself
+            witness.execute("SELECT pg_sleep(10)")  # until the server has seen it, everybody else is still welcome
         self._recovered()
 
     def _recovered(self) -> None:
@@ -130,8 +136,11 @@ class PostgresCluster:
 
     def _order(self, statement: str, *names: str) -> None:
         """Carry out *statement* with quoted *names*, outside of any transaction."""
-        with psycopg.connect(self.url().replace("+psycopg", ""), autocommit=True) as connection:
+        with self._connect() as connection:
             connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+    def _connect(self) -> psycopg.Connection[Any]:
+        return psycopg.connect(self.url().replace("+psycopg", ""), autocommit=True)
 
     def _answers(self) -> bool:
         try:
