@@ -25,7 +25,7 @@ help:
 	@echo 'make demo          sample organisation, whole stack, one rollout (AUTO=1 answers the gates and ends)'
 	@echo 'make test          all tests (ARGS="tests/mail -k retry" for some)'
 	@echo 'make check         what CI runs: lint, format, types, all tests'
-	@echo 'make soak          the long crash sweeps, some ten minutes (ARGS="--seed 7" draws another one)'
+	@echo 'make soak          the long sweeps of kills and interleavings, about an hour (ARGS="--seed 7" draws another one)'
 	@echo 'make bench         the measurements, into bench.json (ARGS="--learners 1000000" for another size)'
 	@echo 'make lock          pyproject.toml -> lock files (UPGRADE=1 takes the newest versions)'
 	@echo 'make clean         remove .venv'
@@ -48,7 +48,7 @@ check: $(DEV)
 	@.venv/bin/python -m pytest
 
 soak: $(DEV)
-	@$(call say,killing senders a thousand times and more …)
+	@$(call say,killing senders and whole rollouts thousands of times …)
 	@.venv/bin/python -m pytest -m soak $(ARGS)
 
 bench: $(DEV)

@@ -21,6 +21,10 @@ from models.errors import DatabaseUnavailable
 
 BUSY_TIMEOUT_MS = 15_000
 BUSY_PAUSE_SECONDS = 0.02
+# Who writes and stands still in mid-transaction (frozen, cut off) would hold its locks for ever on PostgreSQL: it is cut
+# off. The work between two of our statements takes seconds at most; a lock may be held by a statement over a million.
+STANDSTILL_MS = 60_000
+LOCK_PATIENCE_MS = 300_000
 # any one number: the upkeep's duties hold it, so that two upkeeps do not do the same at once
 UPKEEP_LOCK = 7_304_219
 
@@ -66,7 +70,8 @@ class Database:
         Never held open across a review, a mail or a call to Prefect.
 
         Raises:
-            DatabaseUnavailable: the database did not answer, stayed locked, or is full (safe to retry).
+            DatabaseUnavailable: the database did not answer, stayed locked, is full, or cut us off after a minute's
+                standstill (safe to retry).
         """
         with _told_in_one_line(), self.engine.connect() as connection:
             connection = connection.execution_options(recert_writes=True)  # noqa: PLW2901 - the same connection, told
@@ -150,6 +155,14 @@ def _postgresql_engine(url: str) -> Engine:
         # a statement over everybody is dear enough to be compiled, which takes longer than carrying it out
         connection.execute("SET jit = off")
         connection.commit()
+
+    @event.listens_for(engine, "begin")
+    def _bound(connection: Connection) -> None:
+        # Not for who only reads: nobody waits for them, and a list may be read page by page on somebody's screen.
+        if connection.get_execution_options().get("recert_writes"):
+            connection.exec_driver_sql(
+                f"SET LOCAL idle_in_transaction_session_timeout = {STANDSTILL_MS}; SET LOCAL lock_timeout = {LOCK_PATIENCE_MS}"
+            )
 
     return engine
 

@@ -119,6 +119,22 @@ class Up:
         self.process.wait()
         (self.home / "up.log").unlink()
 
+    def kill(self, child: str) -> None:
+        """SIGKILL to one of `up`'s children, by a word of its command line; what it started stays as it is."""
+        assert self.process is not None
+        (pid,) = [pid for pid in _children(self.process.pid) if child in _command(pid)]
+        os.kill(pid, signal.SIGKILL)
+
+    def kill_run(self) -> bool:
+        """SIGKILL to a run that is at work; False if there is none."""
+        assert self.process is not None
+        runners = [pid for pid in _children(self.process.pid) if "flows.serving" in _command(pid)]
+        at_work = [pid for runner in runners for pid in descendants(runner)]
+        for pid in at_work:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return bool(at_work)
+
     def close(self) -> None:
         """Leave nothing running, whatever the test came to."""
         if self.process is not None and self.process.poll() is None:
@@ -157,7 +173,17 @@ class Up:
         return None
 
 
+def _command(pid: int) -> str:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+    return ""
+
+
 def descendants(pid: int) -> list[int]:
+    return [each for child in _children(pid) for each in (child, *descendants(child))]
+
+
+def _children(pid: int) -> list[int]:
     found = []
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
@@ -165,5 +191,5 @@ def descendants(pid: int) -> list[int]:
         with contextlib.suppress(OSError):
             parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
             if parent == pid:
-                found += [int(entry.name), *descendants(int(entry.name))]
+                found.append(int(entry.name))
     return found

@@ -11,8 +11,9 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg import sql
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 
 BIN_VARIABLE = "RECERT_TEST_POSTGRES_BIN"
 SUPERUSER = "recert"
-_FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+# The machine outlives the tests, its processes may not: what is committed must have left the server's memory.
+_FAST = {"fsync": "off", "full_page_writes": "off"}
 _NEEDED = ("initdb", "postgres")
 
 
@@ -103,7 +105,7 @@ class PostgresCluster:
         self._process = start_process(
             command, log=self._log, cwd=self._home, user=self._user, death_signal=signal.SIGQUIT
         )
-        wait_until_up(self._process, self._answers, log=self._log, within=60)
+        self._recovered()
 
     def stop(self) -> None:
         """Stop in good order, open connections notwithstanding; the data stay."""
@@ -113,6 +115,19 @@ class PostgresCluster:
         """Let every process of the server drop dead, as a crash would: nothing is flushed, nobody is told."""
         end_process(self._process, signal.SIGQUIT)
 
+    def kill_backend(self, pid: int) -> None:
+        """Let one process of the server drop dead; the server ends all others, recovers, and answers again on return."""
+        with suppress(psycopg.OperationalError), self._connect() as witness:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                return  # it had ended by itself
+            witness.execute("SELECT pg_sleep(10)")  # until the server has seen it, everybody else is still welcome
+        self._recovered()
+
+    def _recovered(self) -> None:
+        wait_until_up(self._process, self._answers, log=self._log, within=60)
+
     def remove(self) -> None:
         """End the server and delete all it wrote."""
         if hasattr(self, "_process"):
@@ -121,8 +136,11 @@ class PostgresCluster:
 
     def _order(self, statement: str, *names: str) -> None:
         """Carry out *statement* with quoted *names*, outside of any transaction."""
-        with psycopg.connect(self.url().replace("+psycopg", ""), autocommit=True) as connection:
+        with self._connect() as connection:
             connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+    def _connect(self) -> psycopg.Connection[Any]:
+        return psycopg.connect(self.url().replace("+psycopg", ""), autocommit=True)
 
     def _answers(self) -> bool:
         try:

@@ -59,6 +59,7 @@ from tasks.proposing import CHANGES
 from tasks.resume import resume
 from tasks.review import Answer, AnswerRefused, give_answer, remind
 from tasks.workbench import Workbench
+from tests.lives import small_chunks
 from tests.world import (
     APPROVER,
     NOW,
@@ -163,7 +164,8 @@ class Interleavings(RuleBasedStateMachine):
     # what the database says
 
     def states(self) -> dict[int, RolloutState]:
-        return {row.id: RolloutState(row.state) for row in rows(self.bench, rollout)}
+        # in order: what is drawn must mean the same however PostgreSQL keeps its rows
+        return {row.id: RolloutState(row.state) for row in rows(self.bench, select(rollout).order_by(rollout.c.id))}
 
     def living(self) -> list[int]:
         return [key for key, state in self.states().items() if state in ALIVE]
@@ -484,17 +486,6 @@ class Interleavings(RuleBasedStateMachine):
 
 def machine(bench: Workbench, fresh: Any) -> type[Interleavings]:
     return type("Interleavings", (Interleavings,), {"bench": bench, "fresh": staticmethod(fresh)})
-
-
-@contextmanager
-def small_chunks() -> Iterator[None]:
-    """Two items to a chunk, so that a step has something between its chunks."""
-    defaults: Any = apply_step.__kwdefaults__
-    before, defaults["rows"] = defaults["rows"], 2
-    try:
-        yield
-    finally:
-        defaults["rows"] = before
 
 
 def on_sqlite(folder: Path) -> type[Interleavings]:

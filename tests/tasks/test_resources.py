@@ -29,8 +29,8 @@ from tasks.checklist import STEPS
 from tasks.import_files import import_learners
 from tasks.workbench import Workbench
 from tests.canonical import facts
+from tests.lives import Tomorrow, live, look
 from tests.mail.fault_server import FaultServer
-from tests.tasks.test_every_commit import Tomorrow, live, look
 from tests.world import (
     Held,
     a_bench,
