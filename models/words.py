@@ -69,6 +69,7 @@ class Outcome(StrEnum):
     SKIP_NO_DUE_DATE = "skip-no-due-date"
     SKIP_OTHER_COURSE = "skip-other-course"
     SKIP_STARTED = "skip-started"
+    SKIP_IN_ROLLOUT = "skip-in-rollout"
 
     @property
     def changes(self) -> bool:

@@ -6,7 +6,7 @@ from datetime import date
 
 from models.plan import RolloutPlan
 from models.words import StepSlug
-from tasks import action_dates, archiving, assigning, completing, recertify_due, selected, withdrawing
+from tasks import action_dates, archiving, assigning, completing, recertify_due, recomputing, selected, withdrawing
 from tasks.renotify_incomplete import still_holds as still_open
 from tasks.step import Step
 
@@ -126,6 +126,18 @@ ACTIONS = (
         people=selected.for_course,
         prepare=completing.prepare,
         moved=completing.moved,
+        keeps=True,
+    ),
+    Step(
+        StepSlug.RECOMPUTE_DATES,
+        "Recompute Recertification Dates",
+        _at_once,
+        recomputing.rule,
+        "ordered",
+        apply=recomputing.apply,
+        people=recomputing.people,
+        prepare=recomputing.choose,
+        moved=recomputing.moved,
         keeps=True,
     ),
 )

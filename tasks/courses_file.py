@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import insert, select, update
 
+from models.frequencies import FREQUENCY, shown
 from models.tables import course, training_type
 from tasks import cells
 from tasks.cells import Read, quoted
@@ -74,9 +75,19 @@ def merge(importing: Importing) -> Counts:
         elif values != before.values:
             importing.connection.execute(update(course).where(course.c.id == before.id).values(values))
             updated += 1
+            _note_frequency(importing, row.code, before.values["frequency_months"], values["frequency_months"])
     linked = _link(importing, stored, rows)
     updated += len(linked - {code for code, row in rows.items() if _changes(row, stored.get(code))})
     return Counts(created, updated, len(rows) - created - updated)
+
+
+def _note_frequency(importing: Importing, code: str, before: int | None, after: int | None) -> None:
+    """Say that nothing that exists moves, and how it can be made to."""
+    if before != after:
+        importing.findings.notes.append(
+            f"the frequency of {code} is {shown(after)} now (was {shown(before)}): dates that stand stay; to move them: "
+            f"recert settings set {FREQUENCY}{code} {shown(after)} --apply-to-all --as EMAIL"
+        )
 
 
 def _stored(importing: Importing) -> dict[str, _Stored]:

@@ -47,6 +47,7 @@ OUTCOME_WORDS = {
     Outcome.SKIP_NO_DUE_DATE: "left out: no Due Date to tell of; set one first",
     Outcome.SKIP_OTHER_COURSE: "left out: another course is assigned",
     Outcome.SKIP_STARTED: "left out: the course is under way",
+    Outcome.SKIP_IN_ROLLOUT: "left out: a running rollout has set the date",
 }
 
 
@@ -70,6 +71,8 @@ def leading_facts(slug: StepSlug, facts: Mapping[str, Any], still_open: int) -> 
                 _people(still_open, how, "have still not completed: they keep their assignment and are not aligned")
             )
         lines += _lapses(facts)
+    if slug is StepSlug.RECOMPUTE_DATES:
+        lines += [f"{number:,} of {code}" for code, number in facts.get("by_course", {}).items()] + _lapses(facts)
     if number := facts.get("past_due"):
         since = facts["past_due_since"]
         lines.append(_people(number, f"is past due, since {since}", f"are past due, the longest since {since}"))
