@@ -46,6 +46,7 @@ class Outcome(StrEnum):
     UNARCHIVE = "unarchive"
     COMPLETE = "complete"
     RECOMPUTE = "recompute"
+    NEW_VERSION = "new-version"
     UNDO = "undo"
 
     COMPLETED = "completed"
@@ -94,6 +95,7 @@ CHANGING = frozenset(
         Outcome.UNARCHIVE,
         Outcome.COMPLETE,
         Outcome.RECOMPUTE,
+        Outcome.NEW_VERSION,
         Outcome.UNDO,
     }
 )
@@ -258,4 +260,5 @@ class StepSlug(StrEnum):
     UNARCHIVE = "unarchive"
     COMPLETE = "complete"
     RECOMPUTE_DATES = "recompute-dates"
+    NEW_VERSION = "new-version"
     UNDO = "undo"

@@ -25,6 +25,7 @@ OUTCOME_WORDS = {
     Outcome.UNARCHIVE: "come back from the archive",
     Outcome.COMPLETE: "are recorded as completed",
     Outcome.RECOMPUTE: "get another computed Recertification Date",
+    Outcome.NEW_VERSION: "open the version that succeeds their course",
     Outcome.UNDO: "are put back as they were",
     Outcome.COMPLETED: "have completed",
     Outcome.OPEN_ASSIGNMENT: "have not completed yet",
