@@ -16,7 +16,8 @@ from tasks.cells import Read, quoted
 from tasks.csv_columns import Column
 from tasks.importing import Counts, Importing
 
-_PLAIN = ("title", "frequency_months", "retired_on", "link")
+_PLAIN = ("title", "frequency_months", "retired_on", "link", "regions", "roles")
+_LISTS = ("regions", "roles")
 
 
 def columns(day: Read) -> tuple[Column, ...]:
@@ -29,6 +30,8 @@ def columns(day: Read) -> tuple[Column, ...]:
         Column("successor", "Successor", cells.text(100), ("succeeded by",)),
         Column("retired_on", "Retired On", day, ("retired", "retired date")),
         Column("link", "Link", cells.link, ("url",)),
+        Column("regions", "Regions", cells.text(1_000), ("region", "locations", "location")),
+        Column("roles", "Roles", cells.text(1_000), ("role",)),
     )
 
 
@@ -106,8 +109,9 @@ def _stored(importing: Importing) -> dict[str, _Stored]:
 def _rows(importing: Importing, stored: dict[str, _Stored]) -> Iterator[_Row]:
     """The rows that hold by themselves; whether their successors exist is seen when all are known."""
     first: dict[str, int] = {}
-    for line, (code, title, slug, months, successor, retired_on, link) in importing.file.rows():
+    for line, (code, title, slug, months, successor, retired_on, link, *lists) in importing.file.rows():
         values = {"title": title, "frequency_months": months, "retired_on": retired_on, "link": link}
+        values |= dict(zip(_LISTS, lists, strict=True))
         if not code:
             _refuse(importing, line, "code", "", "no course code")
         elif code in first:
@@ -198,6 +202,8 @@ def _value(name: str, cell: str) -> Any:
         return None
     if name == "frequency_months":
         return int(cell)
+    if name in _LISTS:
+        return [word.strip() for word in cell.split("|") if word.strip()] or None
     return date.fromisoformat(cell) if name == "retired_on" else cell
 
 
