@@ -151,27 +151,30 @@ def _order(asked: Asked, given: Given) -> int:
     with opened_bench() as bench:
         placed = place(bench, asked, given.as_)
         if not given.json:
-            _tell_placed(bench, placed)
-        _ask(bench, asked, placed, given)
+            tell_placed(bench, placed)
+        if not given.yes:
+            ask(bench, placed, given.as_, str(placed.selection.learners) if given.all_ and placed.selection else "yes")
         ended = action_desk.go_ahead(bench, placed)
         for note in mail_notes(bench.settings) if STEPS[asked.action].mails or placed.review else []:
             say(note)
         if ended.trouble:
             say(f"{ended.trouble}; what is to be sent waits in the outbox, and the upkeep sees to it")
         if given.json:
-            _write(bench, placed, ended)
+            write_ended(bench, placed, ended)
         else:
-            _tell_ended(placed, ended)
+            tell_ended(placed, ended)
     return REFUSED if action_desk.was_refused(ended) else 0
 
 
-def _tell_placed(bench: Workbench, placed: Placed) -> None:
+def tell_placed(bench: Workbench, placed: Placed) -> None:
     """Show what would be done, who is left out and why, and some of the lines."""
     record = placed.record
     assert record.proposal is not None  # noqa: S101 - just proposed
-    say(
-        f"{STEPS[record.slug].title}: selected are {placed.selection.learners:,} learners, in {placed.selection.number:,} lines"
+    chosen = placed.selection
+    lines = (
+        f"selected are {chosen.learners:,} learners, in {chosen.number:,} lines" if chosen else "it is about everybody"
     )
+    say(f"{STEPS[record.slug].title}: {lines}")
     for words, number in counted(record.proposal.counts):
         say(f"{number:>10,} {words}")
     for fact in summary(record):
@@ -182,22 +185,21 @@ def _tell_placed(bench: Workbench, placed: Placed) -> None:
             say("  " + "  ".join(str(shown[name]) for name in SHOWN if shown[name]))
 
 
-def _ask(bench: Workbench, asked: Asked, placed: Placed, given: Given) -> None:
-    """Let whoever orders it confirm the list.
+def ask(bench: Workbench, placed: Placed, who: str, wanted: str) -> None:
+    """Let *who* orders it confirm the list by typing *wanted*.
 
     Raises:
         Refused: they do not; nothing was done.
         WrongInput: nobody is there to be asked.
     """
-    if given.yes or placed.changes == 0:
+    if placed.changes == 0:
         return
     if not sys.stdin.isatty():
-        give_up(bench, placed.rollout_id, given.as_)
+        give_up(bench, placed.rollout_id, who)
         raise WrongInput("nobody is there to confirm it: say it with --yes; nothing was done")
-    wanted = str(placed.selection.learners) if asked.chosen.everybody else "yes"
     question = f"type {wanted} to {'ask for a review of' if placed.review else 'do'} this: "
     if input_from_person(question) != wanted:
-        give_up(bench, placed.rollout_id, given.as_)
+        give_up(bench, placed.rollout_id, who)
         raise Refused("not confirmed; nothing was done")
 
 
@@ -208,7 +210,8 @@ def input_from_person(question: str) -> str:
     return sys.stdin.readline().strip()
 
 
-def _tell_ended(placed: Placed, ended: Ended) -> None:
+def tell_ended(placed: Placed, ended: Ended) -> None:
+    """Say where a confirmed action stands."""
     number = f"rollout {placed.rollout_id}"
     if ended.state is RolloutState.IN_REVIEW:
         answer(f"{number}: approvers are asked; see: recert rollout show {placed.rollout_id}")
@@ -218,7 +221,8 @@ def _tell_ended(placed: Placed, ended: Ended) -> None:
         answer(f"{number}: {lines:,} {words}")
 
 
-def _write(bench: Workbench, placed: Placed, ended: Ended) -> None:
+def write_ended(bench: Workbench, placed: Placed, ended: Ended) -> None:
+    """Write where a confirmed action stands, with all its lines, as one JSON document."""
     proposal = ended.record.proposal or placed.record.proposal
     assert proposal is not None  # noqa: S101 - an action is never without its list
     selected = placed.selection
@@ -226,7 +230,7 @@ def _write(bench: Workbench, placed: Placed, ended: Ended) -> None:
         "action": placed.record.slug.value,
         "rollout": placed.rollout_id,
         "state": ended.state.value,
-        "selected": {"lines": selected.number, "learners": selected.learners, "digest": selected.digest},
+        "selected": selected and {"lines": selected.number, "learners": selected.learners, "digest": selected.digest},
         "digest": proposal.digest,
         "counts": dict(proposal.counts),
     }

@@ -7,10 +7,17 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from console.action_commands import ask, tell_ended, tell_placed, write_ended
+from console.action_desk import go_ahead
 from console.bench import actor, opened_bench
-from console.output import answer, write_json, write_table
+from console.desk import mail_notes
+from console.output import answer, say, write_json, write_table
 from models.choices import set_choice, show
+from models.errors import WrongInput
 from models.words import Role
+from tasks.ordering import Placed
+from tasks.settings_orders import place_setting
+from tasks.workbench import Workbench
 
 app = App(name="settings", help="See and choose the organisation's settings.")
 
@@ -38,16 +45,50 @@ def set_(
     /,
     *,
     as_: Annotated[str | None, Parameter(name="--as")] = None,
+    apply_to_all: bool = False,
+    yes: bool = False,
+    json: bool = False,
 ) -> None:
     """Choose a value.
 
     Args:
-        name: As `recert settings show` lists it, e.g. date_basis or automatic.harassment-prevention.
+        name: As `recert settings show` lists it, e.g. date_basis, frequency.HP-1 or automatic.harassment-prevention.
         value: The new value; '' clears a text.
         as_: The admin who chooses; without it, whoever is at the shell.
+        apply_to_all: For date_basis and frequency.<course>: compute every learner's dates in every course anew, also
+            those that were set by hand; shown first, confirmed, then reviewed by an approver. Needs --as.
+        yes: With --apply-to-all: ask for the review without asking here; for scripts.
+        json: One JSON document: name and value; with --apply-to-all that of an action, with its items.
     """
-    with opened_bench() as bench, bench.database.write() as connection:
-        who = actor(connection, as_, Role.ADMIN)
-        set_choice(connection, name, value, actor=who, at=bench.now(), today=bench.today())
-        chosen = next(line.value for line in show(connection) if line.name == name.strip())
-    answer(f"{name.strip()} = {chosen or chr(39) * 2}")
+    name = name.strip()
+    with opened_bench() as bench:
+        if apply_to_all:
+            if as_ is None:
+                raise WrongInput("--apply-to-all: name the admin who orders it with --as EMAIL")
+            _apply_to_all(bench, place_setting(bench, name, value.strip(), as_), as_, yes=yes, json=json)
+            return
+        with bench.database.write() as connection:
+            who = actor(connection, as_, Role.ADMIN)
+            set_choice(connection, name, value, actor=who, at=bench.now(), today=bench.today())
+            chosen = next(line.value for line in show(connection) if line.name == name)
+    if json:
+        write_json({"name": name, "value": chosen})
+    else:
+        answer(f"{name} = {chosen or chr(39) * 2}")
+
+
+def _apply_to_all(bench: Workbench, placed: Placed, who: str, *, yes: bool, json: bool) -> None:
+    """Show what would move, let it be confirmed, and ask the approvers."""
+    if not json:
+        tell_placed(bench, placed)
+    if not yes:
+        ask(bench, placed, who, "yes")
+    ended = go_ahead(bench, placed)
+    for note in mail_notes(bench.settings) if placed.changes else []:
+        say(note)
+    if ended.trouble:
+        say(f"{ended.trouble}; what is to be sent waits in the outbox, and the upkeep sees to it")
+    if json:
+        write_ended(bench, placed, ended)
+    else:
+        tell_ended(placed, ended)

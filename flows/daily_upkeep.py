@@ -12,6 +12,7 @@ from tasks.duties import expire
 from tasks.ordering import carry_on
 from tasks.posting import sweep
 from tasks.reminders import remind
+from tasks.succeeding import succeed
 from tasks.upkeep import tell_ended, watch
 from tasks.weekly_digest import queue_digests
 from tasks.workbench import open_workbench
@@ -27,6 +28,7 @@ def daily_upkeep() -> None:
         upkeep_duty("Wake waits and revive dead runs", lambda: watch(bench)),
         upkeep_duty("Tell runs that their rollout has ended", lambda: tell_ended(bench)),
         upkeep_duty("Do what is left of actions", lambda: carry_on(bench)),
+        upkeep_duty("Move who has not started to the newer version", lambda: succeed(bench)),
         upkeep_duty("Recertify who is due where that is automatic", lambda: recertify(bench)),
         upkeep_duty("Propose for review who is left to people", lambda: propose_left(bench)),
         upkeep_duty("Remind of assignments that are due", lambda: remind(bench)),

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from models.audit import record
 from models.automatic import leave_to_people
 from models.errors import WrongInput
+from models.frequencies import FREQUENCY, MEANING, NEVER, change, frequencies, set_frequency
 from models.hours import EVERY_DAY, Hours, read_days, read_quiet
 from models.pace import Pace
 from models.setting_values import (
@@ -198,18 +199,20 @@ def set_choice(
 
     Args:
         connection: inside ``Database.write``.
-        name: of the table, or ``automatic.<training-type>`` (automatic recertification, ``on`` or ``off``).
+        name: of the table, or ``automatic.<training-type>`` (``on``, ``off``), or ``frequency.<course>`` (months, ``never``).
         value: as text.
         actor: who chooses.
         at: aware instant.
         today: the organisation's business day; the instant's in UTC when left out.
 
     Raises:
-        WrongInput: no such setting or training type, or a value it cannot have; the message names what is allowed.
+        WrongInput: no such setting, training type or course, or a value it cannot have; the message names what is allowed.
     """
     name, value = name.strip(), value.strip()
     if name.startswith(AUTOMATIC):
         before, after = _set_automatic(connection, name.removeprefix(AUTOMATIC), value, today or at.date())
+    elif name.startswith(FREQUENCY):
+        before, after = set_frequency(connection, name.removeprefix(FREQUENCY), value)
     else:
         before, after = _set_known(connection, name, value)
     if before != after:
@@ -218,7 +221,7 @@ def set_choice(
 
 
 def show(connection: Connection) -> list[Shown]:
-    """The whole table, one line per setting and per training type's switch."""
+    """The whole table, one line per setting, per training type's switch and per course's frequency."""
     stored = _stored(connection)
     lines = [
         Shown(name, stored.get(name, known.default), known.default, f"{known.meaning} ({known.allowed})")
@@ -228,15 +231,26 @@ def show(connection: Connection) -> list[Shown]:
         select(training_type.c.slug, training_type.c.automatic).order_by(training_type.c.slug)
     )
     meaning = "renewals are assigned by themselves when due (on, off)"
-    return lines + [Shown(AUTOMATIC + slug, _on_off(automatic), "on", meaning) for slug, automatic in switches]
+    lines += [Shown(AUTOMATIC + slug, _on_off(automatic), "on", meaning) for slug, automatic in switches]
+    return lines + [Shown(FREQUENCY + code, text, NEVER, MEANING) for code, text in frequencies(connection).items()]
 
 
-def _set_known(connection: Connection, name: str, value: str) -> tuple[str, str]:
+def before_and_after(connection: Connection, name: str, value: str) -> tuple[str, str]:
+    """The text of a setting of the table, or of a frequency, as it stands and as *value* would make it.
+
+    Raises:
+        WrongInput: as ``set_choice``.
+    """
+    if name.startswith(FREQUENCY):
+        return change(connection, name.removeprefix(FREQUENCY), value)
     known = _KNOWN.get(name)
     if known is None:
         raise WrongInput(f"no setting {name[:80]!r}{_nearest(name)}; see all of them: recert settings show")
-    after = _normal(name, known, value)
-    before = _stored(connection).get(name, known.default)
+    return _stored(connection).get(name, known.default), _normal(name, known, value)
+
+
+def _set_known(connection: Connection, name: str, value: str) -> tuple[str, str]:
+    before, after = before_and_after(connection, name, value)
     if after != before:
         connection.execute(delete(setting).where(setting.c.name == name))
         connection.execute(insert(setting).values(name=name, value=after))
@@ -277,7 +291,7 @@ def _stored(connection: Connection) -> dict[str, str]:
 
 
 def _nearest(name: str) -> str:
-    near = get_close_matches(name, [*_KNOWN, AUTOMATIC], n=1)
+    near = get_close_matches(name, [*_KNOWN, AUTOMATIC, FREQUENCY], n=1)
     return f" (did you mean {near[0]}?)" if near else ""
 
 

@@ -46,6 +46,7 @@ class Outcome(StrEnum):
     UNARCHIVE = "unarchive"
     COMPLETE = "complete"
     RECOMPUTE = "recompute"
+    NEW_VERSION = "new-version"
     UNDO = "undo"
 
     COMPLETED = "completed"
@@ -69,6 +70,7 @@ class Outcome(StrEnum):
     SKIP_NO_DUE_DATE = "skip-no-due-date"
     SKIP_OTHER_COURSE = "skip-other-course"
     SKIP_STARTED = "skip-started"
+    SKIP_IN_ROLLOUT = "skip-in-rollout"
 
     @property
     def changes(self) -> bool:
@@ -93,6 +95,7 @@ CHANGING = frozenset(
         Outcome.UNARCHIVE,
         Outcome.COMPLETE,
         Outcome.RECOMPUTE,
+        Outcome.NEW_VERSION,
         Outcome.UNDO,
     }
 )
@@ -258,4 +261,5 @@ class StepSlug(StrEnum):
     UNARCHIVE = "unarchive"
     COMPLETE = "complete"
     RECOMPUTE_DATES = "recompute-dates"
+    NEW_VERSION = "new-version"
     UNDO = "undo"

@@ -6,7 +6,17 @@ from datetime import date
 
 from models.plan import RolloutPlan
 from models.words import StepSlug
-from tasks import action_dates, archiving, assigning, completing, recertify_due, selected, withdrawing
+from tasks import (
+    action_dates,
+    archiving,
+    assigning,
+    completing,
+    new_version,
+    recertify_due,
+    recomputing,
+    selected,
+    withdrawing,
+)
 from tasks.renotify_incomplete import still_holds as still_open
 from tasks.step import Step
 
@@ -127,5 +137,26 @@ ACTIONS = (
         prepare=completing.prepare,
         moved=completing.moved,
         keeps=True,
+    ),
+    Step(
+        StepSlug.RECOMPUTE_DATES,
+        "Recompute Recertification Dates",
+        _at_once,
+        recomputing.rule,
+        "ordered",
+        apply=recomputing.apply,
+        people=recomputing.people,
+        prepare=recomputing.choose,
+        moved=recomputing.moved,
+        keeps=True,
+    ),
+    Step(
+        StepSlug.NEW_VERSION,
+        "Open the newer version",
+        _at_once,
+        new_version.rule,
+        still_holds=new_version.still_holds,
+        apply=new_version.apply,
+        people=new_version.people,
     ),
 )

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from models.addresses import address_key, is_address
+from models.frequencies import MOST_MONTHS
 
 DateFormat = Literal["iso", "mdy", "dmy"]
 Read = Callable[[str], str | None]
@@ -19,7 +20,6 @@ CLEAR = ""  # what a reader answers for "-"; None stands for a blank cell, which
 SHOWN = 80
 REMEMBERED = 8_192
 FIRST_YEAR, LAST_YEAR = 1900, 2199
-MOST_MONTHS = 1_200
 
 _ISO_DAY = re.compile(r"([0-9]{4})[-/.]([0-9]{1,2})[-/.]([0-9]{1,2})")
 _INSTANT = re.compile(

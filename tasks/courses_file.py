@@ -9,13 +9,15 @@ from typing import Any
 
 from sqlalchemy import insert, select, update
 
+from models.frequencies import FREQUENCY, shown
 from models.tables import course, training_type
 from tasks import cells
 from tasks.cells import Read, quoted
 from tasks.csv_columns import Column
 from tasks.importing import Counts, Importing
 
-_PLAIN = ("title", "frequency_months", "retired_on", "link")
+_PLAIN = ("title", "frequency_months", "retired_on", "link", "regions", "roles")
+_LISTS = ("regions", "roles")
 
 
 def columns(day: Read) -> tuple[Column, ...]:
@@ -28,6 +30,8 @@ def columns(day: Read) -> tuple[Column, ...]:
         Column("successor", "Successor", cells.text(100), ("succeeded by",)),
         Column("retired_on", "Retired On", day, ("retired", "retired date")),
         Column("link", "Link", cells.link, ("url",)),
+        Column("regions", "Regions", cells.text(1_000), ("region", "locations", "location")),
+        Column("roles", "Roles", cells.text(1_000), ("role",)),
     )
 
 
@@ -74,9 +78,19 @@ def merge(importing: Importing) -> Counts:
         elif values != before.values:
             importing.connection.execute(update(course).where(course.c.id == before.id).values(values))
             updated += 1
+            _note_frequency(importing, row.code, before.values["frequency_months"], values["frequency_months"])
     linked = _link(importing, stored, rows)
     updated += len(linked - {code for code, row in rows.items() if _changes(row, stored.get(code))})
     return Counts(created, updated, len(rows) - created - updated)
+
+
+def _note_frequency(importing: Importing, code: str, before: int | None, after: int | None) -> None:
+    """Say that nothing that exists moves, and how it can be made to."""
+    if before != after:
+        importing.findings.notes.append(
+            f"the frequency of {code} is {shown(after)} now (was {shown(before)}): dates that stand stay; to move them: "
+            f"recert settings set {FREQUENCY}{code} {shown(after)} --apply-to-all --as EMAIL"
+        )
 
 
 def _stored(importing: Importing) -> dict[str, _Stored]:
@@ -95,8 +109,9 @@ def _stored(importing: Importing) -> dict[str, _Stored]:
 def _rows(importing: Importing, stored: dict[str, _Stored]) -> Iterator[_Row]:
     """The rows that hold by themselves; whether their successors exist is seen when all are known."""
     first: dict[str, int] = {}
-    for line, (code, title, slug, months, successor, retired_on, link) in importing.file.rows():
+    for line, (code, title, slug, months, successor, retired_on, link, *lists) in importing.file.rows():
         values = {"title": title, "frequency_months": months, "retired_on": retired_on, "link": link}
+        values |= dict(zip(_LISTS, lists, strict=True))
         if not code:
             _refuse(importing, line, "code", "", "no course code")
         elif code in first:
@@ -187,6 +202,8 @@ def _value(name: str, cell: str) -> Any:
         return None
     if name == "frequency_months":
         return int(cell)
+    if name in _LISTS:
+        return [word.strip() for word in cell.split("|") if word.strip()] or None
     return date.fromisoformat(cell) if name == "retired_on" else cell
 
 

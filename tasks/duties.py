@@ -12,6 +12,7 @@ from tasks.automatic_review import propose_left
 from tasks.gates import expire_gates
 from tasks.ordering import carry_on
 from tasks.reminders import Told, remind
+from tasks.succeeding import succeed
 from tasks.weekly_digest import queue_digests
 from tasks.workbench import Workbench
 
@@ -24,6 +25,7 @@ class Done:
         today: the day it was done for.
         expired: how many reviews were ended.
         carried_on: how many actions were brought to their end.
+        succeeded: how many unstarted assignments were moved to the version that succeeds theirs.
         assigned: what was assigned, and what is due and left to people.
         proposed: the rollout that was opened to review those.
         told, digests: mails about Due Dates, and weekly digests.
@@ -32,6 +34,7 @@ class Done:
     today: date
     expired: int
     carried_on: int
+    succeeded: int
     assigned: Assigned
     proposed: int | None
     told: Told
@@ -44,6 +47,7 @@ class Done:
         return {
             "reviews-expired": self.expired,
             "actions-carried-on": self.carried_on,
+            "newer-versions": self.succeeded,
             "assigned": assigned.certifications,
             "mail-taken-back": self.told.cancelled,
         }
@@ -67,9 +71,9 @@ def do_duties(bench: Workbench) -> Done:
     Raises:
         DatabaseUnavailable: what was done stays so; safe to call again.
     """
-    expired, carried_on = expire(bench), carry_on(bench)
+    expired, carried_on, succeeded = expire(bench), carry_on(bench), succeed(bench)
     assigned, proposed = recertify(bench), propose_left(bench)
-    return Done(bench.today(), expired, carried_on, assigned, proposed, remind(bench), queue_digests(bench))
+    return Done(bench.today(), expired, carried_on, succeeded, assigned, proposed, remind(bench), queue_digests(bench))
 
 
 def expire(bench: Workbench) -> int:

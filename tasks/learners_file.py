@@ -29,7 +29,7 @@ from models.staging import link, load, settle, staged, staging_table
 from models.tables import Instant, certification, learner
 from models.unsent import cancel_of_learners, cancel_without_address, readdress
 from models.words import LeftBecause
-from tasks import cells
+from tasks import cells, placement
 from tasks.csv_columns import Column
 from tasks.importing import Counts, Importing, identify
 
@@ -63,13 +63,14 @@ def merge(importing: Importing) -> Counts:
     """
     importing.file.require("email", "employee_id")
     rows = ROWS
-    with staged(importing.connection, rows):
+    with staged(importing.connection, rows, placement.MOVED, placement.PLACES):
         load(importing.connection, rows, _values(importing), _STAGED)
         settle(importing.connection, rows)
         identify(importing, rows)
         _refuse_repeats(importing, rows)
         counts = _store(importing, rows)
         _see_to_mail(importing, rows)
+        placement.place(importing)
     return counts
 
 
@@ -140,6 +141,7 @@ def _store(importing: Importing, rows: Any) -> Counts:
     if matched:
         _note_moved_addresses(importing, rows)
         values = _after(importing, rows)
+        placement.note_moved(importing, rows, values)
         differs = or_(*(learner.c[name].is_distinct_from(value) for name, value in values.items()))
         updated = importing.count(update(learner).where(known, differs).values(values))
     values = _born(importing, rows)

@@ -18,7 +18,7 @@ from models.roster import training_type_ids
 from models.selection import Chosen, Selection, freeze
 from models.tables import course, rollout, training_type
 from models.words import Role, RolloutState, StepSlug, StepState
-from tasks import ending
+from tasks import ending, recomputing
 from tasks.applying import apply_step, finish_step
 from tasks.checklist import STEPS
 from tasks.gates import open_gate
@@ -57,13 +57,13 @@ class Placed:
 
     Attributes:
         rollout_id: of the rollout that holds its list.
-        selection: whom it is about.
+        selection: whom it is about; None where the action itself says whom.
         record: its step, with the proposal.
         review: whether approvers are asked once it is confirmed.
     """
 
     rollout_id: int
-    selection: Selection
+    selection: Selection | None
     record: StepRecord
     review: bool
 
@@ -103,7 +103,7 @@ def place(bench: Workbench, asked: Asked, email: str) -> Placed:
                 "add one with: recert users add EMAIL --name NAME --roles approver"
             )
         rollout_id = lifecycle.start_action(connection, plan, requester, at=at, today=today)
-        record = _proposed(connection, bench, rollout_id, asked.action)
+        record = propose(connection, bench, rollout_id, asked.action)
         return Placed(rollout_id, chosen, record, plan.order.review)
 
 
@@ -173,7 +173,8 @@ def _check_days(asked: Asked, today: date) -> None:
             raise WrongInput(f"{option}: {day} is in the past (today is {today}); name a day from today on")
 
 
-def _proposed(connection: Connection, bench: Workbench, rollout_id: int, action: StepSlug) -> StepRecord:
+def propose(connection: Connection, bench: Workbench, rollout_id: int, action: StepSlug) -> StepRecord:
+    """Write the list of an action that was just started, and put it down in the audit."""
     whole = ledger.load(connection, rollout_id)
     written = write_proposal(connection, bench, whole, STEPS[action], bench.today())
     audit.record(
@@ -204,6 +205,7 @@ def confirm(bench: Workbench, rollout_id: int) -> bool:
             return False
         connection.execute(update(rollout).where(rollout.c.id == rollout_id).values(confirmed_at=bench.now()))
         if changes_in(record.proposal.counts) == 0:
+            recomputing.store(connection, whole, at=bench.now(), today=bench.today())
             ledger.set_step_state(connection, record.id, StepState.PASSED, applied_at=bench.now())
             ending.end(connection, bench, rollout_id, RolloutState.COMPLETED, whole.requested_by, "nothing to change")
             return False

@@ -14,7 +14,7 @@ from models import ledger, lifecycle
 from models.dates import days_between
 from models.digest import items_digest
 from models.ledger import Rollout, StepRecord
-from models.tables import assignment, proposal, rollout, rollout_item, rollout_step
+from models.tables import assignment, course, proposal, rollout, rollout_item, rollout_step
 from models.words import ALIVE, CHANGING, Flag, MessageKind, Outcome, StepSlug, StepState
 from tasks import reach
 from tasks.audience import Case
@@ -133,11 +133,13 @@ def facts(connection: Connection, proposal_id: int, slug: StepSlug, today: date)
     changing = (item.proposal_id == proposal_id) & item.outcome.in_(CHANGES)
     row = connection.execute(select(*flagged, *spans).where(changing)).one()
     found: dict[str, Any] = {bit.slug: int(row[index]) for index, bit in enumerate(Flag) if row[index]}
-    if slug in (StepSlug.SET_RECERTIFICATION_DATES, StepSlug.RECERTIFICATION_DATE):
+    if slug in (StepSlug.SET_RECERTIFICATION_DATES, StepSlug.RECERTIFICATION_DATE, StepSlug.RECOMPUTE_DATES):
         found["extends_by_at_most_days"] = max(0, row.extends_by_at_most or 0)
         found["brings_forward_by_at_most_days"] = max(0, -(row.brings_forward or 0))
     if slug in (StepSlug.RENOTIFY_INCOMPLETE, StepSlug.RENOTIFY, StepSlug.DUE_DATE):
         found.update(_past_due(connection, proposal_id, today))
+    if slug is StepSlug.RECOMPUTE_DATES:
+        found["by_course"] = _by_course(connection, proposal_id)
     return found
 
 
@@ -150,3 +152,15 @@ def _past_due(connection: Connection, proposal_id: int, today: date) -> dict[str
         .where(rollout_item.c.proposal_id == proposal_id, rollout_item.c.outcome.in_(CHANGES), first_due < today)
     ).one()
     return {"past_due": row[0], "past_due_since": str(row[1])} if row[0] else {}
+
+
+def _by_course(connection: Connection, proposal_id: int) -> dict[str, int]:
+    """Course code → how many lines with this course change something, by code."""
+    rows = connection.execute(
+        select(course.c.code, func.count())
+        .join_from(rollout_item, course, course.c.id == rollout_item.c.course_after)
+        .where(rollout_item.c.proposal_id == proposal_id, rollout_item.c.outcome.in_(CHANGES))
+        .group_by(course.c.code)
+        .order_by(course.c.code)
+    )
+    return {row[0]: row[1] for row in rows}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Subquery, and_, cast, false, literal, null, select
+from sqlalchemy import ColumnElement, Subquery, and_, cast, false, literal, null, select
 
 from models.orders import ActionPlan, Order
 from models.roster import standing
@@ -34,7 +34,7 @@ def certifications(case_: Case) -> Subquery:
     return (
         select(*stands.c, out.c.learner_id.is_not(None).label("excluded"), *NEVER_SO)
         .join_from(selection_line, stands, chosen)
-        .outerjoin(out, _taken_out(case_, out, stands.c.learner_id))
+        .outerjoin(out, taken_out(case_, out, stands.c.learner_id))
         .where(stands.c.training_type_id.in_(case_.training_types))
         .subquery("audience")
     )
@@ -58,7 +58,7 @@ def for_course(case_: Case) -> Subquery:
         )
         .join_from(people, learner, learner.c.id == people.c.learner_id)
         .outerjoin(stands, mine)
-        .outerjoin(out, _taken_out(case_, out, people.c.learner_id))
+        .outerjoin(out, taken_out(case_, out, people.c.learner_id))
         .subquery("audience")
     )
 
@@ -77,7 +77,7 @@ def learners(case_: Case) -> Subquery:
             *NEVER_SO,
         )
         .join_from(people, learner, learner.c.id == people.c.learner_id)
-        .outerjoin(out, _taken_out(case_, out, people.c.learner_id))
+        .outerjoin(out, taken_out(case_, out, people.c.learner_id))
         .subquery("audience")
     )
 
@@ -87,5 +87,6 @@ def _people(case_: Case) -> Subquery:
     return select(selection_line.c.learner_id).where(mine).distinct().subquery("people")
 
 
-def _taken_out(case_: Case, out: Any, learner_id: Any) -> Any:
+def taken_out(case_: Case, out: Any, learner_id: Any) -> ColumnElement[bool]:
+    """Whether a row of ``exclusion`` takes the learner out of the action."""
     return and_(out.c.rollout_id == case_.rollout_id, out.c.learner_id == learner_id, out.c.released_at.is_(None))

@@ -25,6 +25,7 @@ OUTCOME_WORDS = {
     Outcome.UNARCHIVE: "come back from the archive",
     Outcome.COMPLETE: "are recorded as completed",
     Outcome.RECOMPUTE: "get another computed Recertification Date",
+    Outcome.NEW_VERSION: "open the version that succeeds their course",
     Outcome.UNDO: "are put back as they were",
     Outcome.COMPLETED: "have completed",
     Outcome.OPEN_ASSIGNMENT: "have not completed yet",
@@ -47,6 +48,7 @@ OUTCOME_WORDS = {
     Outcome.SKIP_NO_DUE_DATE: "left out: no Due Date to tell of; set one first",
     Outcome.SKIP_OTHER_COURSE: "left out: another course is assigned",
     Outcome.SKIP_STARTED: "left out: the course is under way",
+    Outcome.SKIP_IN_ROLLOUT: "left out: a running rollout has set the date",
 }
 
 
@@ -70,6 +72,8 @@ def leading_facts(slug: StepSlug, facts: Mapping[str, Any], still_open: int) -> 
                 _people(still_open, how, "have still not completed: they keep their assignment and are not aligned")
             )
         lines += _lapses(facts)
+    if slug is StepSlug.RECOMPUTE_DATES:
+        lines += [f"{number:,} of {code}" for code, number in facts.get("by_course", {}).items()] + _lapses(facts)
     if number := facts.get("past_due"):
         since = facts["past_due_since"]
         lines.append(_people(number, f"is past due, since {since}", f"are past due, the longest since {since}"))

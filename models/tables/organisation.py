@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    JSON,
     Boolean,
     CheckConstraint,
     Column,
@@ -37,6 +38,8 @@ course = Table(
     link("successor_id", "course", null=True),
     Column("retired_on", Date),
     Column("link", String(1000)),
+    Column("regions", JSON(none_as_null=True)),  # the locations it is for; NULL = any
+    Column("roles", JSON(none_as_null=True)),
     CheckConstraint("frequency_months >= 1", name="frequency"),
 )
 

@@ -119,3 +119,11 @@ def test_a_link_is_a_web_address(office: Office) -> None:
     )
     assert [refused.column for refused in report.rejected] == ["Link"]
     assert stored(office, "G-1").link == "https://learning.example.org/g-1"
+
+
+def test_another_frequency_is_told_with_the_line_that_applies_it_to_all(office: Office) -> None:
+    assert office.courses(NEW).notes == []
+    (told,) = office.courses("G-2,,,24,,").notes
+    assert told.startswith("the frequency of G-2 is 24 now (was 12): dates that stand stay")
+    assert told.endswith("recert settings set frequency.G-2 24 --apply-to-all --as EMAIL")
+    assert office.courses("G-2,Glazes,,,,").notes == []
