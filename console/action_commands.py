@@ -150,18 +150,39 @@ def complete(given: Given, *, course: str, on: date) -> int:
 def _order(asked: Asked, given: Given) -> int:
     with opened_bench() as bench:
         placed = place(bench, asked, given.as_)
-        if not given.json:
-            _tell_placed(bench, placed)
-        _ask(bench, asked, placed, given)
-        ended = action_desk.go_ahead(bench, placed)
-        for note in mail_notes(bench.settings) if STEPS[asked.action].mails or placed.review else []:
-            say(note)
-        if ended.trouble:
-            say(f"{ended.trouble}; what is to be sent waits in the outbox, and the upkeep sees to it")
-        if given.json:
-            _write(bench, placed, ended)
-        else:
-            _tell_ended(placed, ended)
+        whole = str(placed.selection.learners) if given.all_ else "yes"
+        return see_through(bench, placed, Confirming(given.as_, whole, yes=given.yes, json=given.json))
+
+
+@dataclass(frozen=True, slots=True)
+class Confirming:
+    """Who confirms an action, what they have to type for it unless *yes*, and in which form its end is told."""
+
+    email: str
+    wanted: str = "yes"
+    yes: bool = False
+    json: bool = False
+
+
+def see_through(bench: Workbench, placed: Placed, how: Confirming) -> int:
+    """Show a proposed action, have it confirmed, do it or ask its approvers, and tell; return the exit code.
+
+    Raises:
+        Refused: it is not confirmed; nothing was done.
+        WrongInput: nobody is there to be asked.
+    """
+    if not how.json:
+        _tell_placed(bench, placed)
+    _ask(bench, placed, how)
+    ended = action_desk.go_ahead(bench, placed)
+    for note in mail_notes(bench.settings) if STEPS[placed.record.slug].mails or placed.review else []:
+        say(note)
+    if ended.trouble:
+        say(f"{ended.trouble}; what is to be sent waits in the outbox, and the upkeep sees to it")
+    if how.json:
+        _write(bench, placed, ended)
+    else:
+        _tell_ended(placed, ended)
     return REFUSED if action_desk.was_refused(ended) else 0
 
 
@@ -182,22 +203,21 @@ def _tell_placed(bench: Workbench, placed: Placed) -> None:
             say("  " + "  ".join(str(shown[name]) for name in SHOWN if shown[name]))
 
 
-def _ask(bench: Workbench, asked: Asked, placed: Placed, given: Given) -> None:
+def _ask(bench: Workbench, placed: Placed, how: Confirming) -> None:
     """Let whoever orders it confirm the list.
 
     Raises:
         Refused: they do not; nothing was done.
         WrongInput: nobody is there to be asked.
     """
-    if given.yes or placed.changes == 0:
+    if how.yes or placed.changes == 0:
         return
     if not sys.stdin.isatty():
-        give_up(bench, placed.rollout_id, given.as_)
+        give_up(bench, placed.rollout_id, how.email)
         raise WrongInput("nobody is there to confirm it: say it with --yes; nothing was done")
-    wanted = str(placed.selection.learners) if asked.chosen.everybody else "yes"
-    question = f"type {wanted} to {'ask for a review of' if placed.review else 'do'} this: "
-    if input_from_person(question) != wanted:
-        give_up(bench, placed.rollout_id, given.as_)
+    question = f"type {how.wanted} to {'ask for a review of' if placed.review else 'do'} this: "
+    if input_from_person(question) != how.wanted:
+        give_up(bench, placed.rollout_id, how.email)
         raise Refused("not confirmed; nothing was done")
 
 

@@ -6,7 +6,7 @@ from datetime import date
 
 from models.plan import RolloutPlan
 from models.words import StepSlug
-from tasks import action_dates, archiving, assigning, completing, recertify_due, selected, withdrawing
+from tasks import action_dates, archiving, assigning, completing, recertify_due, selected, undoing, withdrawing
 from tasks.renotify_incomplete import still_holds as still_open
 from tasks.step import Step
 
@@ -126,6 +126,17 @@ ACTIONS = (
         people=selected.for_course,
         prepare=completing.prepare,
         moved=completing.moved,
+        keeps=True,
+    ),
+    Step(
+        StepSlug.UNDO,
+        "Take a rollout back",
+        _at_once,
+        undoing.rule,
+        "ordered",
+        apply=undoing.apply,
+        people=undoing.people,
+        moved=undoing.moved,
         keeps=True,
     ),
 )
