@@ -150,23 +150,43 @@ def complete(given: Given, *, course: str, on: date) -> int:
 def _order(asked: Asked, given: Given) -> int:
     with opened_bench() as bench:
         placed = place(bench, asked, given.as_)
-        if not given.json:
-            tell_placed(bench, placed)
-        if not given.yes:
-            ask(bench, placed, given.as_, str(placed.selection.learners) if given.all_ and placed.selection else "yes")
-        ended = action_desk.go_ahead(bench, placed)
-        for note in mail_notes(bench.settings) if STEPS[asked.action].mails or placed.review else []:
-            say(note)
-        if ended.trouble:
-            say(f"{ended.trouble}; what is to be sent waits in the outbox, and the upkeep sees to it")
-        if given.json:
-            write_ended(bench, placed, ended)
-        else:
-            tell_ended(placed, ended)
+        whole = str(placed.selection.learners) if given.all_ and placed.selection else "yes"
+        return see_through(bench, placed, Confirming(given.as_, whole, yes=given.yes, json=given.json))
+
+
+@dataclass(frozen=True, slots=True)
+class Confirming:
+    """Who confirms an action, what they have to type for it unless *yes*, and in which form its end is told."""
+
+    email: str
+    wanted: str = "yes"
+    yes: bool = False
+    json: bool = False
+
+
+def see_through(bench: Workbench, placed: Placed, how: Confirming) -> int:
+    """Show a proposed action, have it confirmed, do it or ask its approvers, and tell; return the exit code.
+
+    Raises:
+        Refused: it is not confirmed; nothing was done.
+        WrongInput: nobody is there to be asked.
+    """
+    if not how.json:
+        _tell_placed(bench, placed)
+    _ask(bench, placed, how)
+    ended = action_desk.go_ahead(bench, placed)
+    for note in mail_notes(bench.settings) if STEPS[placed.record.slug].mails or placed.review else []:
+        say(note)
+    if ended.trouble:
+        say(f"{ended.trouble}; what is to be sent waits in the outbox, and the upkeep sees to it")
+    if how.json:
+        _write_ended(bench, placed, ended)
+    else:
+        _tell_ended(placed, ended)
     return REFUSED if action_desk.was_refused(ended) else 0
 
 
-def tell_placed(bench: Workbench, placed: Placed) -> None:
+def _tell_placed(bench: Workbench, placed: Placed) -> None:
     """Show what would be done, who is left out and why, and some of the lines."""
     record = placed.record
     assert record.proposal is not None  # noqa: S101 - just proposed
@@ -185,21 +205,21 @@ def tell_placed(bench: Workbench, placed: Placed) -> None:
             say("  " + "  ".join(str(shown[name]) for name in SHOWN if shown[name]))
 
 
-def ask(bench: Workbench, placed: Placed, who: str, wanted: str) -> None:
-    """Let *who* orders it confirm the list by typing *wanted*.
+def _ask(bench: Workbench, placed: Placed, how: Confirming) -> None:
+    """Let whoever orders it confirm the list.
 
     Raises:
         Refused: they do not; nothing was done.
         WrongInput: nobody is there to be asked.
     """
-    if placed.changes == 0:
+    if how.yes or placed.changes == 0:
         return
     if not sys.stdin.isatty():
-        give_up(bench, placed.rollout_id, who)
+        give_up(bench, placed.rollout_id, how.email)
         raise WrongInput("nobody is there to confirm it: say it with --yes; nothing was done")
-    question = f"type {wanted} to {'ask for a review of' if placed.review else 'do'} this: "
-    if input_from_person(question) != wanted:
-        give_up(bench, placed.rollout_id, who)
+    question = f"type {how.wanted} to {'ask for a review of' if placed.review else 'do'} this: "
+    if input_from_person(question) != how.wanted:
+        give_up(bench, placed.rollout_id, how.email)
         raise Refused("not confirmed; nothing was done")
 
 
@@ -210,7 +230,7 @@ def input_from_person(question: str) -> str:
     return sys.stdin.readline().strip()
 
 
-def tell_ended(placed: Placed, ended: Ended) -> None:
+def _tell_ended(placed: Placed, ended: Ended) -> None:
     """Say where a confirmed action stands."""
     number = f"rollout {placed.rollout_id}"
     if ended.state is RolloutState.IN_REVIEW:
@@ -221,7 +241,7 @@ def tell_ended(placed: Placed, ended: Ended) -> None:
         answer(f"{number}: {lines:,} {words}")
 
 
-def write_ended(bench: Workbench, placed: Placed, ended: Ended) -> None:
+def _write_ended(bench: Workbench, placed: Placed, ended: Ended) -> None:
     """Write where a confirmed action stands, with all its lines, as one JSON document."""
     proposal = ended.record.proposal or placed.record.proposal
     assert proposal is not None  # noqa: S101 - an action is never without its list

@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 from sqlalchemy import Connection
 
-from console import desk, rollout_orders
+from console import desk, rollout_orders, undo_commands
 from console.bench import opened_bench
 from console.item_output import write_items
 from console.output import say, write_json, write_json_array, write_table
@@ -173,3 +173,4 @@ def _note_rehearsal(bench: Workbench) -> None:
 
 for position, order in enumerate(rollout_orders.ORDERS, 5):
     app.command(order, sort_key=position)
+app.command(undo_commands.undo, sort_key=20)

@@ -7,17 +7,13 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from console.action_commands import ask, tell_ended, tell_placed, write_ended
-from console.action_desk import go_ahead
+from console.action_commands import Confirming, see_through
 from console.bench import actor, opened_bench
-from console.desk import mail_notes
-from console.output import answer, say, write_json, write_table
+from console.output import answer, write_json, write_table
 from models.choices import set_choice, show
 from models.errors import WrongInput
 from models.words import Role
-from tasks.ordering import Placed
 from tasks.settings_orders import place_setting
-from tasks.workbench import Workbench
 
 app = App(name="settings", help="See and choose the organisation's settings.")
 
@@ -65,7 +61,8 @@ def set_(
         if apply_to_all:
             if as_ is None:
                 raise WrongInput("--apply-to-all: name the admin who orders it with --as EMAIL")
-            _apply_to_all(bench, place_setting(bench, name, value.strip(), as_), as_, yes=yes, json=json)
+            placed = place_setting(bench, name, value.strip(), as_)
+            see_through(bench, placed, Confirming(as_, yes=yes, json=json))
             return
         with bench.database.write() as connection:
             who = actor(connection, as_, Role.ADMIN)
@@ -75,20 +72,3 @@ def set_(
         write_json({"name": name, "value": chosen})
     else:
         answer(f"{name} = {chosen or chr(39) * 2}")
-
-
-def _apply_to_all(bench: Workbench, placed: Placed, who: str, *, yes: bool, json: bool) -> None:
-    """Show what would move, let it be confirmed, and ask the approvers."""
-    if not json:
-        tell_placed(bench, placed)
-    if not yes:
-        ask(bench, placed, who, "yes")
-    ended = go_ahead(bench, placed)
-    for note in mail_notes(bench.settings) if placed.changes else []:
-        say(note)
-    if ended.trouble:
-        say(f"{ended.trouble}; what is to be sent waits in the outbox, and the upkeep sees to it")
-    if json:
-        write_ended(bench, placed, ended)
-    else:
-        tell_ended(placed, ended)

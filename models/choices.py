@@ -61,6 +61,7 @@ class Choices:
         automatic_review_share: percent of the active learners whom one upkeep may assign to by itself.
         action_review_over: how many learners an action may be about without a review.
         unassign_up_to_percent: how far under way an assignment may be and still be taken back.
+        undo_within_days: days after its end within which a rollout can be taken back.
         attach_list: whether a review request carries the exact list as an attachment.
         quiet_hours, working_days: when mail to learners leaves, as text; ``hours`` reads them.
         mail_per_second, mail_per_minute, mail_per_hour: how many letters may leave, all senders together; 0 = any.
@@ -86,6 +87,7 @@ class Choices:
     automatic_review_share: int = 5
     action_review_over: int = 50
     unassign_up_to_percent: int = 50
+    undo_within_days: int = 14
 
     @property
     def hours(self) -> Hours:
@@ -179,6 +181,9 @@ _KNOWN: dict[str, _Known] = {
     ),
     "unassign_up_to_percent": _Known(
         number(0, 99), "50", "0 to 99", "progress up to which an open assignment may be taken back"
+    ),
+    "undo_within_days": _Known(
+        number(0, MOST_DAYS), "14", f"0 to {MOST_DAYS}", "days after its end within which a rollout can be taken back"
     ),
     **{UNCERTAIN + kind.value: _policy_of(kind) for kind in MessageKind},
 }

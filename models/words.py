@@ -163,6 +163,7 @@ class LeftBecause(StrEnum):
     HOLD_ENDED = "hold-ended"
     UNUSUALLY_MANY = "unusually-many"
     DATE_MOVED = "date-moved"
+    UNDONE = "undone"
 
 
 class MessageState(StrEnum):

@@ -15,6 +15,7 @@ from tasks import (
     recertify_due,
     recomputing,
     selected,
+    undoing,
     withdrawing,
 )
 from tasks.renotify_incomplete import still_holds as still_open
@@ -158,5 +159,16 @@ ACTIONS = (
         still_holds=new_version.still_holds,
         apply=new_version.apply,
         people=new_version.people,
+    ),
+    Step(
+        StepSlug.UNDO,
+        "Take a rollout back",
+        _at_once,
+        undoing.rule,
+        "ordered",
+        apply=undoing.apply,
+        people=undoing.people,
+        moved=undoing.moved,
+        keeps=True,
     ),
 )

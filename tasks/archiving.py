@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Date, cast, literal, null, select, update
+from sqlalchemy import ColumnElement, Date, Select, cast, literal, null, select, update
 
 from models.automatic import leave_to_people
 from models.tables import certification, learner, rollout_item
@@ -48,14 +48,22 @@ def returned_meanwhile(chunk: Chunk) -> ColumnElement[bool]:
 
 def archive(chunk: Chunk) -> None:
     """Archive, and take back the mail that has not left."""
-    mine = select(rollout_item.c.learner_id).where(chunk.todo(Outcome.ARCHIVE))
-    chunk.connection.execute(update(learner).where(learner.c.id.in_(mine)).values(archived_at=chunk.at))
-    cancel_of_learners(chunk.connection, mine, at=chunk.at, by=chunk.actor, reply="the learner was archived")
+    put_away(chunk, select(rollout_item.c.learner_id).where(chunk.todo(Outcome.ARCHIVE)))
 
 
 def unarchive(chunk: Chunk) -> None:
     """Bring back; who is overdue is left to people."""
-    mine = select(rollout_item.c.learner_id).where(chunk.todo(Outcome.UNARCHIVE))
-    theirs = certification.c.learner_id.in_(mine)
+    bring_back(chunk, select(rollout_item.c.learner_id).where(chunk.todo(Outcome.UNARCHIVE)))
+
+
+def put_away(chunk: Chunk, whom: Select[Any]) -> None:
+    """Archive those whose ids *whom* selects, and take back the mail that has not left."""
+    chunk.connection.execute(update(learner).where(learner.c.id.in_(whom)).values(archived_at=chunk.at))
+    cancel_of_learners(chunk.connection, whom, at=chunk.at, by=chunk.actor, reply="the learner was archived")
+
+
+def bring_back(chunk: Chunk, whom: Select[Any]) -> None:
+    """Bring those back whose ids *whom* selects; who is overdue is left to people."""
+    theirs = certification.c.learner_id.in_(whom)
     leave_to_people(chunk.connection, theirs, today=chunk.case.today, because=LeftBecause.RETURNED)
-    chunk.connection.execute(update(learner).where(learner.c.id.in_(mine)).values(archived_at=None))
+    chunk.connection.execute(update(learner).where(learner.c.id.in_(whom)).values(archived_at=None))

@@ -97,14 +97,25 @@ def place(bench: Workbench, asked: Asked, email: str) -> Placed:
             at=at,
         )
         plan = _plan(asked, chosen, given, set_, types, today)
-        if plan.order.review and not people.approvers_besides(connection, requester):
-            raise Refused(
-                f"an action about more than {set_.action_review_over} learners needs an approver besides {requester}: "
-                "add one with: recert users add EMAIL --name NAME --roles approver"
-            )
-        rollout_id = lifecycle.start_action(connection, plan, requester, at=at, today=today)
-        record = propose(connection, bench, rollout_id, asked.action)
+        rollout_id, record = written(connection, bench, plan, requester, set_)
         return Placed(rollout_id, chosen, record, plan.order.review)
+
+
+def written(
+    connection: Connection, bench: Workbench, plan: ActionPlan, requester: str, set_: Choices
+) -> tuple[int, StepRecord]:
+    """Write an action and its proposal, unconfirmed; return its rollout and its step.
+
+    Raises:
+        Refused: it needs a review, and there is no approver besides *requester*.
+    """
+    if plan.order.review and not people.approvers_besides(connection, requester):
+        raise Refused(
+            f"an action about more than {set_.action_review_over} learners needs an approver besides {requester}: "
+            "add one with: recert users add EMAIL --name NAME --roles approver"
+        )
+    rollout_id = lifecycle.start_action(connection, plan, requester, at=bench.now(), today=bench.today())
+    return rollout_id, propose(connection, bench, rollout_id, plan.order.action)
 
 
 def _plan(

@@ -60,16 +60,7 @@ def withdraw(chunk: Chunk, outcome: Outcome) -> None:
     """
     mine, item = chunk.todo(outcome), rollout_item.c
     _restore_courses(chunk, mine)
-    chunk.connection.execute(
-        update(assignment)
-        .where(assignment.c.id == item.assignment_id, mine)
-        .values(
-            withdrawn_from=assignment.c.certification_id,
-            certification_id=null(),
-            withdrawn_by=chunk.case.rollout_id,
-            withdrawn_at=chunk.at,
-        )
-    )
+    detach(chunk, mine)
     stays = select(func.coalesce(func.max(assignment.c.cycle), 0)).where(
         assignment.c.certification_id == certification.c.id
     )
@@ -77,6 +68,20 @@ def withdraw(chunk: Chunk, outcome: Outcome) -> None:
     chunk.connection.execute(update(certification).where(those).values(cycle=stays.scalar_subquery()))
     learners = select(item.learner_id).where(mine)
     cancel_withdrawn(chunk.connection, learners, at=chunk.at, by=chunk.actor)
+
+
+def detach(chunk: Chunk, which: ColumnElement[bool]) -> None:
+    """Take the assignments of the items that match from their certifications, and note by whom and when."""
+    chunk.connection.execute(
+        update(assignment)
+        .where(assignment.c.id == rollout_item.c.assignment_id, which)
+        .values(
+            withdrawn_from=assignment.c.certification_id,
+            certification_id=null(),
+            withdrawn_by=chunk.case.rollout_id,
+            withdrawn_at=chunk.at,
+        )
+    )
 
 
 def _restore_courses(chunk: Chunk, mine: ColumnElement[bool]) -> None:
