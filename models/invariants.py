@@ -134,16 +134,16 @@ def _days_in_order() -> Select[Any]:
     )
 
 
+def _whose() -> ColumnElement[int]:
+    """Whose an assignment is, or was before it was withdrawn."""
+    return func.coalesce(assignment.c.certification_id, assignment.c.withdrawn_from)
+
+
 def _assigned_once() -> Select[Any]:
     return (
-        _found(
-            "certification",
-            assignment.c.certification_id,
-            "assigned more than once by rollout",
-            assignment.c.rollout_id,
-        )
+        _found("certification", _whose(), "assigned more than once by rollout", assignment.c.rollout_id)
         .where(assignment.c.rollout_id.is_not(None))
-        .group_by(assignment.c.certification_id, assignment.c.rollout_id)
+        .group_by(_whose(), assignment.c.rollout_id)
         .having(func.count() > 1)
     )
 
@@ -155,7 +155,7 @@ def _assigned_by_item() -> Select[Any]:
         .join_from(rollout_item, proposal, proposal.c.id == rollout_item.c.proposal_id)
         .join(rollout_step, rollout_step.c.id == proposal.c.step_id)
         .where(
-            rollout_item.c.certification_id == assignment.c.certification_id,
+            rollout_item.c.certification_id == _whose(),
             rollout_item.c.applied_at.is_not(None),
             rollout_item.c.outcome.in_(_CHANGING),
             rollout_step.c.rollout_id == assignment.c.rollout_id,
