@@ -50,7 +50,7 @@ def rule(case_: Case, person: Any) -> Rule:
 def _next_date(case_: Case, person: Any, completes: ColumnElement[bool]) -> Any:
     """The Recertification Date that the completion leads to."""
     [taken] = set(case_.next_course.values())
-    day = cast(literal(_day(case_)), Date)
+    day = literal(_day(case_))
     months = select(course.c.frequency_months).where(course.c.id == taken).scalar_subquery()
     assigned_on = case((completes, person.assigned_on), else_=cast(null(), Date))
     return add_months_sql(anchor_day_sql(order_of(case_).date_basis, assigned_on, day), months)
