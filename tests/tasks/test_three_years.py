@@ -7,10 +7,13 @@ from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import update
 
 import tasks.stage
 from models import audit
+from models.tables import assignment, certification
 from models.words import StepSlug
+from tests.world import writing
 from tests.years import COURSES, KINDS, ZONES, Clock, OnClock, Years
 from tests.years_model import Course, Organisation
 
@@ -158,3 +161,21 @@ def test_an_organisation_lives_through_the_years_as_the_rules_say(
     assert years.told["crashes"]
     assert years.told["withdrawn"]
     assert years.told["assigned by itself"]
+
+
+FAULTS = {
+    "a day too late": update(certification).values(computed_on=FIRST),
+    "another deadline": update(assignment).where(assignment.c.completed_on.is_(None)).values(due_on=FIRST),
+    "another course": update(certification).values(next_course_id=certification.c.course_id, course_id=None),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_the_comparison_notices(bench: Workbench, tmp_path: Path, fault: str) -> None:
+    """Thirty learners, and one field that is not what it should be."""
+    years = an_organisation(bench, tmp_path, 4, 30)
+    years.compare()
+    with writing(bench) as connection:
+        connection.execute(FAULTS[fault])
+    with pytest.raises(AssertionError, match="differ"):
+        years.compare()
