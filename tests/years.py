@@ -1,4 +1,4 @@
-"""Years of an organisation's life, drawn from a seed: lived in a real database, and beside it in plain Python."""
+"""An organisation's life, drawn from a seed: lived in a real database, and beside it in plain Python."""
 
 from __future__ import annotations
 
