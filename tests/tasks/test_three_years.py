@@ -1,4 +1,4 @@
-"""Months of an organisation's life, beside a model in plain Python that is looked at after every month."""
+"""Years of an organisation's life, beside a model in plain Python that is looked at after every month."""
 
 from __future__ import annotations
 
@@ -145,10 +145,10 @@ def _around_midnight(years: Years, today: date) -> None:
 def test_an_organisation_lives_through_the_years_as_the_rules_say(
     bench: Workbench, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Imports, actions, a rollout, settings, upkeeps, crashes: 150 learners; ten months on SQLite, three on PostgreSQL."""
+    """Imports, actions, a rollout, settings, upkeeps, crashes: 150 learners; two years on SQLite, three months on PostgreSQL."""
     seed = request.config.getoption("--seed")
     sqlite = bench.database.is_sqlite
-    learners, days = (150, 300) if sqlite else (150, 90)
+    learners, days = (150, 740) if sqlite else (150, 90)
     years = an_organisation(bench, tmp_path, seed, learners)
     monkeypatch.setattr(tasks.stage, "deliver_mail", years.post)
     try:
