@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import delete, insert, literal, select, update
 
 from models import invariants
+from models.selection import Chosen
 from models.tables import (
     approval,
     assignment,
@@ -17,7 +18,10 @@ from models.tables import (
     rollout_item,
     rollout_training_type,
 )
-from tests.world import NOW, TODAY, approve, one_pass, started, ten_learners, writing
+from models.words import StepSlug
+from tasks import ordering
+from tasks.ordering import Asked
+from tests.world import NOW, OPERATOR, TODAY, approve, count, one_pass, started, ten_learners, writing
 
 if TYPE_CHECKING:
     from tasks.workbench import Workbench
@@ -50,6 +54,16 @@ def test_a_rollout_breaks_none(rolled_out: Workbench) -> None:
         applied = select(rollout_item.c.learner_id).where(rollout_item.c.applied_at.is_not(None))
         assert len(connection.execute(applied).all()) > 5
         assert connection.scalar(FIRST_RENEWED) is not None
+    assert found(rolled_out) == {}
+
+
+def test_taking_back_what_a_rollout_assigned_breaks_none(rolled_out: Workbench) -> None:
+    asked = Asked(StepSlug.UNASSIGN, Chosen(training_type="conduct"), course="C-1")
+    placed = ordering.place(rolled_out, asked, OPERATOR)
+    ordering.confirm(rolled_out, placed.rollout_id)
+    ordering.carry_out(rolled_out, placed.rollout_id)
+    taken_back = assignment.c.withdrawn_from.is_not(None), assignment.c.rollout_id.is_not(None)
+    assert count(rolled_out, assignment, *taken_back) > 1
     assert found(rolled_out) == {}
 
 
