@@ -22,6 +22,7 @@ from models.pace import Pace
 from models.setting_values import (
     MOST_DAYS_BEFORE,
     MOST_REMINDERS_BEFORE,
+    Shown,
     days_before,
     number,
     policy,
@@ -103,16 +104,6 @@ class Choices:
     def mail_hold(self) -> timedelta:
         """How long notices to learners wait before the first may leave."""
         return timedelta(minutes=self.mail_hold_minutes)
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """One line of the table of settings, as text."""
-
-    name: str
-    value: str
-    default: str
-    meaning: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 LONGEST_URL = 1_000
 MOST_DAYS_BEFORE, MOST_REMINDERS_BEFORE = 180, 9
 _SWITCH = {"on": True, "off": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One line of the table of settings, as text."""
+
+    name: str
+    value: str
+    default: str
+    meaning: str
 
 
 def number(least: int, most: int) -> Callable[[str], int]:
