@@ -169,6 +169,7 @@ _DIGEST = (
 KINDS: Mapping[str, tuple[Variable, ...]] = {
     "renotification": (*TO_LEARNERS, *EVERYWHERE),
     "recertification": (*TO_LEARNERS, *EVERYWHERE),
+    "assignment": (*TO_LEARNERS, *EVERYWHERE),
     "reminder": (*TO_LEARNERS, _PAST_DUE, *EVERYWHERE),
     "escalation": (*_LED, _WAS_DUE, *EVERYWHERE),
     "escalation-resolved": (*_LED, _COMPLETED, *EVERYWHERE),

@@ -40,6 +40,7 @@ RESENT = frozenset(
     {
         MessageKind.RENOTIFICATION,
         MessageKind.RECERTIFICATION,
+        MessageKind.ASSIGNMENT,
         MessageKind.REVIEW_REQUEST,
         MessageKind.START_CONFIRMATION,
     }

@@ -207,6 +207,7 @@ class MessageKind(StrEnum):
     GATE_EXPIRED = "gate-expired"
     RENOTIFICATION = "renotification"
     RECERTIFICATION = "recertification"
+    ASSIGNMENT = "assignment"
     REMINDER = "reminder"
     ESCALATION = "escalation"
     ESCALATION_RESOLVED = "escalation-resolved"

@@ -68,7 +68,7 @@ def moved(chunk: Chunk) -> ColumnElement[bool]:
 def apply(chunk: Chunk) -> None:
     """Assign, and queue one notice to each learner."""
     recertify_due.assign(chunk, Outcome.ASSIGN)
-    queue_notices(chunk, MessageKind.RECERTIFICATION, MessageState.QUEUED, (Outcome.ASSIGN,))
+    queue_notices(chunk, MessageKind.ASSIGNMENT, MessageState.QUEUED, (Outcome.ASSIGN,))
 
 
 def recertify(chunk: Chunk) -> None:

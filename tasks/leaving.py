@@ -22,7 +22,8 @@ from tasks.workbench import Workbench
 # What makes a rollout's notice of each kind necessary.
 OCCASIONED_BY = {
     MessageKind.RENOTIFICATION: (Outcome.RENOTIFY, Outcome.RENOTIFY_KEEP_DUE),
-    MessageKind.RECERTIFICATION: (Outcome.RECERTIFY, Outcome.ASSIGN),
+    MessageKind.RECERTIFICATION: (Outcome.RECERTIFY,),
+    MessageKind.ASSIGNMENT: (Outcome.ASSIGN,),
 }
 
 

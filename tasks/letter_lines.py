@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, select
+from sqlalchemy import Connection, Row, and_, func, select
 
 from models.tables import assignment, certification, course, learner, message_line
 from models.words import MessageKind
@@ -34,7 +34,9 @@ class Line:
 
 def lines_of(connection: Connection, keys: Sequence[int], today: date, training_url: str) -> Mapping[int, list[Line]]:
     """What each message lists, by message id, in one statement; those without lines have an empty list."""
-    still = and_(stands(today), assignment.c.due_on == message_line.c.due_on)
+    owner = func.coalesce(assignment.c.certification_id, assignment.c.withdrawn_from)  # what was told stays told
+    kept = assignment.c.certification_id.is_not(None)
+    still = and_(stands(today), assignment.c.due_on == message_line.c.due_on, kept)
     rows = connection.execute(
         select(
             message_line.c.message_id, message_line.c.assignment_id, course.c.title, course.c.link,
@@ -42,7 +44,7 @@ def lines_of(connection: Connection, keys: Sequence[int], today: date, training_
         )
         .join_from(message_line, assignment, assignment.c.id == message_line.c.assignment_id)
         .join(course, course.c.id == assignment.c.course_id)
-        .join(certification, certification.c.id == assignment.c.certification_id)
+        .join(certification, certification.c.id == owner)
         .join(learner, learner.c.id == certification.c.learner_id)
         .where(message_line.c.message_id.in_(keys))
         .order_by(message_line.c.message_id, message_line.c.due_on, course.c.title)

@@ -40,7 +40,7 @@ class Series:
 
 def to_learners(before: Sequence[int]) -> Series:
     """Reminders ahead of the Due Date and after it, each listing all of the learner's that is due by then."""
-    tellers = (MessageKind.REMINDER, MessageKind.RENOTIFICATION, MessageKind.RECERTIFICATION)
+    tellers = (MessageKind.REMINDER, MessageKind.RENOTIFICATION, MessageKind.RECERTIFICATION, MessageKind.ASSIGNMENT)
     ahead = timedelta(days=max(before, default=-1))
     return Series(
         MessageKind.REMINDER,

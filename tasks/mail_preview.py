@@ -26,7 +26,7 @@ from tasks.workbench import Workbench
 LEARNERS_KINDS = [kind for kind, variables in KINDS.items() if set(TO_LEARNERS) <= set(variables)]
 NOBODY = "nobody@example.org"
 # These are sent with a Due Date that lies ahead.
-GIVING_A_DAY = frozenset({MessageKind.RENOTIFICATION, MessageKind.RECERTIFICATION})
+GIVING_A_DAY = frozenset({MessageKind.RENOTIFICATION, MessageKind.RECERTIFICATION, MessageKind.ASSIGNMENT})
 
 
 class NothingToShow(Refused):

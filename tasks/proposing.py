@@ -29,7 +29,7 @@ LETTER_OF = {
     StepSlug.NOTIFY_LEARNERS: MessageKind.RECERTIFICATION,
     StepSlug.RECERTIFY: MessageKind.RECERTIFICATION,
     StepSlug.RENOTIFY: MessageKind.RENOTIFICATION,
-    StepSlug.ASSIGN: MessageKind.RECERTIFICATION,
+    StepSlug.ASSIGN: MessageKind.ASSIGNMENT,
 }
 
 

@@ -102,5 +102,8 @@ def _restore_courses(chunk: Chunk, mine: ColumnElement[bool]) -> None:
         .scalar_subquery()
     )
     those = certification.c.id.in_(select(item.certification_id).where(mine))
-    values = {"course_id": last_taken(certification.c.id).scalar_subquery(), "next_course_id": kept}
+    values = {
+        "course_id": last_taken(certification.c.id).scalar_subquery(),
+        "next_course_id": func.coalesce(certification.c.next_course_id, kept),
+    }
     chunk.connection.execute(update(certification).where(those).values(**values))

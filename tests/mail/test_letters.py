@@ -73,6 +73,7 @@ LED = {"learner": {"known_as": "Zoë O'Brien"}, "contact": "help@example.org"}
 KINDS = {
     "renotification": LEARNER_MAIL,
     "recertification": LEARNER_MAIL,
+    "assignment": LEARNER_MAIL,
     "reminder": {**LEARNER_MAIL, "courses": [{**LEARNER_MAIL["courses"][0], "past_due": False}]},
     "escalation": {**LED, "courses": [{"title": "Conduct", "due_on": date(2026, 11, 18)}]},
     "escalation-resolved": {**LED, "courses": [{"title": "Conduct", "completed_on": date(2026, 11, 20)}]},

@@ -10,10 +10,13 @@ from sqlalchemy import select, update
 
 from mail.facts import KINDS, cleaned
 from models import people
+from models.selection import Chosen
 from models.tables import assignment, message
 from models.words import StepSlug
+from tasks import ordering
 from tasks.gates import expire_gates
 from tasks.letters import Letters
+from tasks.ordering import Asked
 from tasks.reminders import remind
 from tasks.rollouts import ask_confirmation, open_rollout
 from tasks.weekly_digest import queue_digests
@@ -59,13 +62,24 @@ def digested(bench: Workbench) -> Workbench:
     return past_due
 
 
+def assigned(bench: Workbench) -> Workbench:
+    """Assign a course."""
+    placed = ordering.place(bench, Asked(StepSlug.ASSIGN, Chosen(who=("E1",)), course="C-1"), OPERATOR)
+    ordering.confirm(bench, placed.rollout_id)
+    ordering.carry_out(bench, placed.rollout_id)
+    return bench
+
+
+MAKERS = {"digest": digested, "assignment": assigned}
+
+
 def mail_of(bench: Workbench, kind: str) -> Workbench:
     """Make one mail of *kind* due; return the bench of that day."""
     with writing(bench) as connection:
         a_learner(connection, 1, Held())
         a_learner(connection, 2, Held(open_due="2026-10-31"), manager_email="boss@example.org")
-    if kind == "digest":
-        return digested(bench)
+    if kind in MAKERS:
+        return MAKERS[kind](bench)
     if kind in ABOUT_DUE_DATES:
         return reminded(bench, kind)
     if kind == "start-confirmation":
