@@ -191,10 +191,8 @@ def _tell_placed(bench: Workbench, placed: Placed) -> None:
     record = placed.record
     assert record.proposal is not None  # noqa: S101 - just proposed
     chosen = placed.selection
-    lines = (
-        f"selected are {chosen.learners:,} learners, in {chosen.number:,} lines" if chosen else "it is about everybody"
-    )
-    say(f"{STEPS[record.slug].title}: {lines}")
+    whom = f"{_number(chosen.learners, 'learner')}, {_number(chosen.number, 'line')}" if chosen else "everybody"
+    say(f"{STEPS[record.slug].title}: {whom}")
     for words, number in counted(record.proposal.counts):
         say(f"{number:>10,} {words}")
     for fact in summary(record):
@@ -203,6 +201,10 @@ def _tell_placed(bench: Workbench, placed: Placed) -> None:
         for row in islice(read_items(connection, record.proposal.id, CHANGES), EXAMPLES):
             shown = compact_item(row)
             say("  " + "  ".join(str(shown[name]) for name in SHOWN if shown[name]))
+
+
+def _number(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _ask(bench: Workbench, placed: Placed, how: Confirming) -> None:

@@ -7,13 +7,11 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from console.action_commands import Confirming, see_through
 from console.bench import actor, opened_bench
 from console.output import answer, write_json, write_table
 from models.choices import set_choice, show
 from models.errors import WrongInput
 from models.words import Role
-from tasks.settings_orders import place_setting
 
 app = App(name="settings", help="See and choose the organisation's settings.")
 
@@ -61,6 +59,9 @@ def set_(
         if apply_to_all:
             if as_ is None:
                 raise WrongInput("--apply-to-all: name the admin who orders it with --as EMAIL")
+            from console.action_commands import Confirming, see_through  # noqa: PLC0415 - whoever only looks needs no mail room
+            from tasks.settings_orders import place_setting  # noqa: PLC0415 - as above
+
             placed = place_setting(bench, name, value.strip(), as_)
             see_through(bench, placed, Confirming(as_, yes=yes, json=json))
             return

@@ -80,7 +80,7 @@ def test_applied_to_all_it_is_shown_and_waits_for_its_approvers(
     ended = recert("settings", "set", "frequency.C-1", "24", "--apply-to-all", "--as", admin, "--yes")
     assert ended.code == 0
     said = ended.err.splitlines()
-    assert said[0] == "Recompute Recertification Dates: it is about everybody"
+    assert said[0] == "Recompute Recertification Dates: everybody"
     assert [line.split(maxsplit=1) for line in said[1:5]] == [
         ["4", "get another computed Recertification Date"],
         ["3", "stay as they are: nothing would change"],
