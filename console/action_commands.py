@@ -193,7 +193,7 @@ def _tell_placed(bench: Workbench, placed: Placed) -> None:
     chosen = placed.selection
     whom = f"{_number(chosen.learners, 'learner')}, {_number(chosen.number, 'line')}" if chosen else "everybody"
     say(f"{STEPS[record.slug].title}: {whom}")
-    for words, number in counted(record.proposal.counts):
+    for words, number in counted(record.proposal.counts, record.slug):
         say(f"{number:>10,} {words}")
     for fact in summary(record):
         say(fact)
@@ -239,7 +239,7 @@ def _tell_ended(placed: Placed, ended: Ended) -> None:
         answer(f"{number}: approvers are asked; see: recert rollout show {placed.rollout_id}")
         return
     counts = ended.record.proposal.counts if ended.record.proposal else {}
-    for words, lines in counted(counts):
+    for words, lines in counted(counts, ended.record.slug):
         answer(f"{number}: {lines:,} {words}")
 
 

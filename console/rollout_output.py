@@ -77,7 +77,7 @@ def _tell_preview(seen: Preview) -> None:
     for number, step in enumerate(seen.steps, 1):
         line()
         line(f"{number}. {step.step.title}: opens on {in_words(step.opens_on)}{_reviewed(seen, step)}")
-        _tell_counts(step.counts)
+        _tell_counts(step.counts, step.step.slug)
         _tell_facts(proposed[step.step.slug])
         if step.step.slug is StepSlug.VERIFY_COMPLETION and (lost := sum(1 for _ in seen.uncovered())):
             line(f"{lost:>10,} of the audience hold no certification in a training type of the plan: --format json")
@@ -90,8 +90,8 @@ def _reviewed(seen: Preview, step: PreviewedStep) -> str:
     return f", reviewed by {needed} approver{'s' if needed > 1 else ''}"
 
 
-def _tell_counts(counts: Mapping[str, int]) -> None:
-    for words, number in counted(counts) or [("lines: nobody is concerned", 0)]:
+def _tell_counts(counts: Mapping[str, int], slug: StepSlug) -> None:
+    for words, number in counted(counts, slug) or [("lines: nobody is concerned", 0)]:
         line(f"{number:>10,} {words}")
 
 
@@ -225,7 +225,7 @@ def _tell_step(record: StepRecord, seen: Overview) -> None:
     assert record.proposal is not None  # noqa: S101 - asked for by the caller
     line()
     line(f"{record.position}. {STEPS[record.slug].title}: {record.state.value}")
-    _tell_counts(record.proposal.counts)
+    _tell_counts(record.proposal.counts, record.slug)
     _tell_facts(record)
     if record.state is StepState.IN_REVIEW or seen.given(record):
         line(f"   digest {record.proposal.digest}")

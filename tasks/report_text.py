@@ -69,7 +69,7 @@ def _answer(answer: Given) -> str:
 def _counts(record: StepRecord) -> list[str]:
     if record.proposal is None:
         return []
-    held = [f"- {number:,} {words}" for words, number in counted(record.proposal.counts)]
+    held = [f"- {number:,} {words}" for words, number in counted(record.proposal.counts, record.slug)]
     facts = [f"- **{plain(line)}**" for line in summary(record)]
     return ["", f"### {record.position}. {STEPS[record.slug].title}", *held, *facts]
 
@@ -90,7 +90,7 @@ def review_form(seen: Overview, step: Step) -> str:
         "",
         "| | |",
         "|---|---|",
-        *[f"| {words} | {number:,} |" for words, number in counted(record.proposal.counts)],
+        *[f"| {words} | {number:,} |" for words, number in counted(record.proposal.counts, record.slug)],
         "",
         f"Digest of the list: `{record.proposal.digest}`",
         "",

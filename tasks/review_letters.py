@@ -82,7 +82,7 @@ def _review_request(
             "step": {"slug": record.slug.value, "title": step.title, "number": record.position},
             "requested_by": rollout.requested_by,
             "summary": summary(record),
-            "counts": counted(record.proposal.counts),
+            "counts": counted(record.proposal.counts, record.slug),
             "last_day": gate.last_on if gate else record.proposal.proposed_on,
             "code": code,
             "digest": record.proposal.digest,

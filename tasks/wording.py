@@ -57,9 +57,19 @@ def in_words(day: date) -> str:
     return f"{day:%A}, {day.day} {day:%B} {day.year}"
 
 
-def counted(counts: Mapping[str, int]) -> list[tuple[str, int]]:
-    """Outcome counts with their words, in the vocabulary's order."""
-    return [(OUTCOME_WORDS[Outcome(code)], number) for code, number in counts.items()]
+# What an action does by the same code as a step, and no common day is spoken of.
+ACTION_WORDS = {
+    StepSlug.RECERTIFICATION_DATE: {
+        Outcome.SET_DATE: "get an earlier Recertification Date, or the first",
+        Outcome.SET_DATE_EXTENDS: "get a later Recertification Date",
+    }
+}
+
+
+def counted(counts: Mapping[str, int], slug: StepSlug | None = None) -> list[tuple[str, int]]:
+    """Outcome counts with their words, in the vocabulary's order; of an action's *slug*, with its own."""
+    words = OUTCOME_WORDS | (ACTION_WORDS.get(slug, {}) if slug else {})
+    return [(words[Outcome(code)], number) for code, number in counts.items()]
 
 
 def leading_facts(slug: StepSlug, facts: Mapping[str, Any], still_open: int) -> list[str]:
