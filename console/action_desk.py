@@ -11,7 +11,6 @@ from models.words import Outcome, RolloutState
 from tasks import ordering
 from tasks.checklist import STEPS
 from tasks.ordering import Placed
-from tasks.rounds import sender_name
 from tasks.workbench import Workbench
 
 # An action that finds everything as it was ordered has nothing left to do, and is no failure.
@@ -68,5 +67,6 @@ def _asked(bench: Workbench, placed: Placed) -> Ended:
 
 def _send(bench: Workbench, placed: Placed) -> str:
     from tasks.deliver import deliver_mail  # noqa: PLC0415 - whoever mails nobody needs no mail room
+    from tasks.rounds import sender_name  # noqa: PLC0415 - as above
 
     return deliver_mail(bench, sender_name("action"), rollout_id=placed.rollout_id).trouble or ""
