@@ -493,7 +493,7 @@ class Years:
             .join(training_type, training_type.c.id == certification.c.training_type_id)
             .join(learner, learner.c.id == certification.c.learner_id)
             .where(
-                message.c.kind.in_(("reminder", "recertification", "renotification")),
+                message.c.kind.in_(("reminder", "recertification", "assignment", "renotification")),
                 message.c.state != "cancelled",
                 assignment.c.completed_on.is_(None),
                 assignment.c.due_on == line.due_on,

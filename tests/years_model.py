@@ -188,7 +188,14 @@ class Organisation:
         )
 
     def upkeep(self, today: date) -> int:
-        """Assign to whoever is due by itself, unless they are unusually many; return how many."""
+        """Assign to whoever is due by itself, unless they are unusually many; return how many.
+
+        Before that, who has not started a course that has given way opens the one that succeeds it.
+        """
+        for _, cert in self.certs():
+            newer = self.given(cert.open.course, today) if cert.open and cert.open.progress == 0 else None
+            if cert.open and newer:
+                cert.open.course = cert.course = newer
         due = [(who, cert) for who, cert in self.certs() if self.comes_by_itself(cert, today)]
         active = sum(not person.archived for person in self.people.values())
         if len({who.name for who, _ in due}) > max(ALWAYS_ALLOWED, active * self.review_share // 100):
