@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol, TypeVar
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, and_, func, or_, select
 
 from models import audit, lease, ledger, reviews, roles
 from models.errors import GateClosed, MailUnavailable, Refused, ReviewMissing, WrongInput
@@ -162,7 +162,10 @@ class Stage:
             # what an earlier process of this run was sending when it ended counts, too
             unsent = select(func.count()).where(
                 message.c.occasion.like(f"review:{gate.id}:%"),
-                message.c.state.in_([MessageState.QUEUED.value, MessageState.SENDING.value]),
+                or_(
+                    message.c.state.in_([MessageState.QUEUED.value, MessageState.SENDING.value]),
+                    and_(message.c.state == MessageState.UNCERTAIN.value, message.c.next_try_at <= self.bench.now()),
+                ),
             )
             waiting = connection.execute(unsent).scalar_one()
         if waiting:
