@@ -158,7 +158,10 @@ def items(
 
 def _write_step(connection: Connection, rollout_id: int, step: StepSlug, outcomes: list[str], form: Format) -> None:
     ledger.load(connection, rollout_id)
-    record = ledger.steps(connection, rollout_id)[step]
+    steps = ledger.steps(connection, rollout_id)
+    if step not in steps:
+        raise WrongInput(f"rollout {rollout_id} has no step {step}; it has: {', '.join(steps)}")
+    record = steps[step]
     if record.proposal is None:
         say(f"rollout {rollout_id}: {step} has no list now ({record.state.value}; it opens on {record.opens_on})")
         write_items([], form)

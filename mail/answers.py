@@ -29,6 +29,7 @@ class Answer:
         in_data: whether the try reached DATA.
         tried: whether the letter was spoken of with the server at all.
         of_server: whether it was put off for the server's sake or the sender's, and not for its recipient's.
+        broken_off: whether the delivery itself was ended, and the server had no chance to answer.
     """
 
     key: int
@@ -37,6 +38,7 @@ class Answer:
     in_data: bool = False
     tried: bool = True
     of_server: bool = False
+    broken_off: bool = False
 
 
 class ServerTrouble(Exception):

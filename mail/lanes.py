@@ -177,6 +177,8 @@ class Lane:
             return
         key = self._present.key
         if self._carrier.in_content:
-            self._put_down(Answer(key, "uncertain", "interrupted before the server answered", in_data=True))
+            self._put_down(
+                Answer(key, "uncertain", "interrupted before the server answered", in_data=True, broken_off=True)
+            )
         else:
             self._put_down(Answer(key, "untried", "interrupted", tried=False))

@@ -42,7 +42,9 @@ def change(connection: Connection, code: str, value: str) -> tuple[str, str]:
     known = frequencies(connection)
     if code not in known:
         near = get_close_matches(code, known, n=1)
-        raise WrongInput(f"no course {code[:80]!r}{f' (did you mean {near[0]}?)' if near else ''}")
+        raise WrongInput(
+            f"no course {code[:80]!r}{f' (did you mean {near[0]}?)' if near else ''}; see: recert settings show"
+        )
     try:
         return known[code], shown(months_of(value))
     except ValueError:

@@ -134,11 +134,6 @@ def _days_in_order() -> Select[Any]:
     )
 
 
-def _whose() -> ColumnElement[int]:
-    """Whose an assignment is, or was before it was withdrawn."""
-    return func.coalesce(assignment.c.certification_id, assignment.c.withdrawn_from)
-
-
 def _assigned_once() -> Select[Any]:
     return (
         _found(

@@ -25,7 +25,6 @@ class Order(Part):
         settings: name → text of the settings that it changes together with the dates.
         date_basis: which day the dates that follow are counted from.
         most_progress: percent up to which an open assignment may be taken back.
-        tell: whether learners are told that something was taken back.
         review: whether it waits for an approver.
     """
 
@@ -38,7 +37,6 @@ class Order(Part):
     settings: dict[str, str] = Field(default={})
     date_basis: DateBasis = DateBasis.COMPLETION
     most_progress: int = 50
-    tell: bool = False
     review: bool = False
 
 

@@ -49,11 +49,15 @@ def move_due(chunk: Chunk) -> None:
     first = func.coalesce(assignment.c.first_due_on, assignment.c.due_on)
     moved = update(assignment).where(mine).values(first_due_on=first, due_on=rollout_item.c.due_after)
     chunk.connection.execute(moved)
+    tell_anew(chunk, chunk.todo(Outcome.SET_DUE))
+
+
+def tell_anew(chunk: Chunk, which: ColumnElement[bool]) -> None:
+    """Let letters that have not left tell the Due Date that comes after, for the items *which*."""
     unsent = select(message.c.id).where(message.c.state.in_([state.value for state in UNSENT]))
-    told = and_(message_line.c.assignment_id == rollout_item.c.assignment_id, chunk.todo(Outcome.SET_DUE))
-    chunk.connection.execute(
-        update(message_line).where(told, message_line.c.message_id.in_(unsent)).values(due_on=rollout_item.c.due_after)
-    )
+    told = and_(message_line.c.assignment_id == rollout_item.c.assignment_id, which)
+    moved = update(message_line).where(told, message_line.c.message_id.in_(unsent))
+    chunk.connection.execute(moved.values(due_on=rollout_item.c.due_after))
 
 
 def date_rule(case_: Case, person: Any) -> Rule:

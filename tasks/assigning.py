@@ -15,7 +15,7 @@ from tasks.action_dates import not_open
 from tasks.audience import Case
 from tasks.notices import queue_notices
 from tasks.selected import order_of
-from tasks.step import Chunk, Rule, chosen, flag
+from tasks.step import Chunk, Rule, chosen, flag, otherwise
 
 
 def rule(case_: Case, person: Any) -> Rule:
@@ -49,20 +49,15 @@ def make_certifications(chunk: Chunk, outcome: Outcome = Outcome.ASSIGN) -> None
 
 def moved(chunk: Chunk) -> ColumnElement[bool]:
     """Something was opened meanwhile, the learner was archived, or what they had is not what was looked at."""
-    looked_at, now = rollout_item.alias("looked_at"), chunk.standings()
-    other = or_(
-        now.c.open_id.is_not(None),
-        now.c.archived,
-        now.c.taken_id.is_distinct_from(looked_at.c.course_before),
-        now.c.recertification_on.is_distinct_from(looked_at.c.recertification_before),
+    return otherwise(
+        chunk,
+        lambda now, line: or_(
+            now.open_id.is_not(None),
+            now.archived,
+            now.taken_id.is_distinct_from(line.course_before),
+            now.recertification_on.is_distinct_from(line.recertification_before),
+        ),
     )
-    mine = and_(looked_at.c.proposal_id == chunk.proposal_id, looked_at.c.applied_at.is_(None))
-    found = (
-        select(looked_at.c.certification_id)
-        .join(now, now.c.certification_id == looked_at.c.certification_id)
-        .where(mine, looked_at.c.learner_id > chunk.above, looked_at.c.learner_id <= chunk.upto, other)
-    )
-    return rollout_item.c.certification_id.in_(found)
 
 
 def apply(chunk: Chunk) -> None:

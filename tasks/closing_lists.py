@@ -26,7 +26,7 @@ from models.tables import (
 )
 from models.words import MessageKind, MessageState, Outcome, StepSlug
 from tasks.checklist import CHECKLIST
-from tasks.proposing import CHANGES, case_of
+from tasks.proposing import CHANGES, LETTER_OF, case_of
 from tasks.verify_completion import uncovered
 from tasks.workbench import Workbench
 
@@ -37,10 +37,8 @@ OPEN_FACTS = ("assigned_on", "first_due_on", "due_on", "progress")
 # The newest first. Step 6 is only about who was renewed; every other step has a line for the whole audience.
 WHOLE_AUDIENCE = tuple(step.slug for step in reversed(CHECKLIST) if step.slug is not StepSlug.NOTIFY_LEARNERS)
 OUT_OF_IT = [Outcome.SKIP_ARCHIVED.value, Outcome.SKIP_EXCLUDED.value, Outcome.SKIP_LEFT_AUDIENCE.value]
-TELLING = {
-    StepSlug.RENOTIFY_INCOMPLETE: MessageKind.RENOTIFICATION,
-    StepSlug.RECERTIFY_DUE: MessageKind.RECERTIFICATION,
-}
+# Step 6 sends what step 5 has written.
+TELLING = {slug: kind for slug, kind in LETTER_OF.items() if slug is not StepSlug.NOTIFY_LEARNERS}
 
 
 class ListName(StrEnum):
@@ -168,7 +166,8 @@ def _taken_out(seen: Seen) -> list[Select[Any]]:
 
 def _not_reached(seen: Seen) -> list[Select[Any]]:
     """Who was given something and not told: no address, a mail that failed, or one nobody knows of."""
-    without = [_without_address(seen, seen.steps[slug], kind) for slug, kind in TELLING.items()]
+    telling = [(seen.steps[slug], kind) for slug, kind in TELLING.items() if slug in seen.steps]
+    without = [_without_address(seen, record, kind) for record, kind in telling]
     unsure = [MessageState.FAILED.value, MessageState.UNCERTAIN.value]
     mailed = _of_learners(message.c.kind, message.c.state.label("reason"), message.c.last_reply)
     mine = and_(message.c.learner_id == learner.c.id, message.c.rollout_id == seen.rollout.id)
@@ -194,7 +193,9 @@ def _without_address(seen: Seen, record: StepRecord, kind: MessageKind) -> Selec
 
 
 def _uncovered(seen: Seen) -> list[Select[Any]]:
-    """Learners of the audience without a certification in a training type of the plan."""
+    """Learners of the audience without a certification in a training type of the plan; an action has no audience."""
+    if seen.rollout.action is not None:
+        return []
     return [uncovered(case_of(seen.connection, seen.rollout, {}, seen.today))]
 
 

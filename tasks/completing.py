@@ -15,7 +15,7 @@ from tasks.assigning import make_certifications
 from tasks.audience import Case
 from tasks.recounting import recount
 from tasks.selected import order_of
-from tasks.step import Chunk, Rule, chosen, flag
+from tasks.step import Chunk, Rule, chosen, flag, otherwise
 
 
 def rule(case_: Case, person: Any) -> Rule:
@@ -58,21 +58,16 @@ def _next_date(case_: Case, person: Any, completes: ColumnElement[bool]) -> Any:
 
 def moved(chunk: Chunk) -> ColumnElement[bool]:
     """What was open is not open any more, something else is, or a completion was recorded meanwhile."""
-    now, looked_at = chunk.standings(), rollout_item.alias("looked_at")
-    mine = and_(looked_at.c.proposal_id == chunk.proposal_id, looked_at.c.applied_at.is_(None))
-    other = or_(
-        now.c.archived,
-        now.c.due_on.is_distinct_from(looked_at.c.due_before),
-        now.c.recertification_on.is_distinct_from(looked_at.c.recertification_before),
-        now.c.taken_id.is_distinct_from(looked_at.c.course_before),
-        and_(looked_at.c.assignment_id.is_not(None), now.c.open_id.is_distinct_from(looked_at.c.assignment_id)),
+    return otherwise(
+        chunk,
+        lambda now, line: or_(
+            now.archived,
+            now.due_on.is_distinct_from(line.due_before),
+            now.recertification_on.is_distinct_from(line.recertification_before),
+            now.taken_id.is_distinct_from(line.course_before),
+            and_(line.assignment_id.is_not(None), now.open_id.is_distinct_from(line.assignment_id)),
+        ),
     )
-    found = (
-        select(looked_at.c.certification_id)
-        .join(now, now.c.certification_id == looked_at.c.certification_id)
-        .where(mine, looked_at.c.learner_id > chunk.above, looked_at.c.learner_id <= chunk.upto, other)
-    )
-    return rollout_item.c.certification_id.in_(found)
 
 
 def prepare(chunk: Chunk) -> None:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, and_, or_, select
 
 from models.errors import Refused
+from models.selection import WHOLE
 from models.tables import (
     assignment,
     certification,
@@ -22,10 +23,12 @@ from models.tables import (
     rollout_step,
     training_type,
 )
+from models.words import StepSlug
 from tasks.explain import explain
 from tasks.explain_text import sentences
 
 NEWEST = 100
+ABOUT_LEARNERS = (StepSlug.ARCHIVE, StepSlug.UNARCHIVE, StepSlug.UNDO)
 
 
 class UnknownLearner(Refused):
@@ -97,6 +100,11 @@ def _mails(key: int) -> Any:
 
 def _lines(key: int) -> Any:
     item = rollout_item.c
+    # each by an index: of certifications, or by the lists that are about learners as a whole
+    theirs = item.certification_id.in_(select(certification.c.id).where(certification.c.learner_id == key))
+    lists = select(proposal.c.id).join(rollout_step, rollout_step.c.id == proposal.c.step_id)
+    about_learners = lists.where(rollout_step.c.slug.in_([slug.value for slug in ABOUT_LEARNERS]))
+    whole = and_(item.proposal_id.in_(about_learners), item.learner_id == key, item.training_type_id == WHOLE)
     return (
         select(
             rollout.c.id.label("rollout_id"),
@@ -110,9 +118,8 @@ def _lines(key: int) -> Any:
         .join_from(rollout_item, proposal, proposal.c.id == item.proposal_id)
         .join(rollout_step, rollout_step.c.id == proposal.c.step_id)
         .join(rollout, rollout.c.id == rollout_step.c.rollout_id)
-        .join(training_type, training_type.c.id == item.training_type_id)
-        .join(certification, certification.c.id == item.certification_id)
-        .where(certification.c.learner_id == key, proposal.c.withdrawn_at.is_(None))
+        .outerjoin(training_type, training_type.c.id == item.training_type_id)
+        .where(or_(theirs, whole), proposal.c.withdrawn_at.is_(None))
         .order_by(proposal.c.id.desc(), rollout_step.c.position.desc())
         .limit(NEWEST)
     )

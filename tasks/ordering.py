@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 from difflib import get_close_matches
@@ -11,7 +12,7 @@ from sqlalchemy import Connection, Row, select, update
 
 from models import audit, choices, lease, ledger, lifecycle, people
 from models.choices import Choices
-from models.errors import Refused, WrongInput
+from models.errors import LeaseLost, Refused, WrongInput
 from models.ledger import StepRecord
 from models.orders import ActionPlan, Order, action_plan
 from models.roster import training_type_ids
@@ -279,8 +280,9 @@ def carry_on(bench: Workbench) -> int:
             give_up(bench, one.id, lifecycle.UPKEEP)
             ended += 1
         elif one.is_direct and one.confirmed_at is not None and not _at_work(bench, one):
-            carry_out(bench, one.id)
-            ended += 1
+            with suppress(LeaseLost):  # another upkeep is doing it
+                carry_out(bench, one.id)
+                ended += 1
     return ended
 
 

@@ -70,13 +70,18 @@ class Scribe:
         if answer.verdict == "deferred":
             values.update(_deferred(row, at))
         elif answer.verdict == "uncertain":
-            values["b_next"] = self._again_at(row, at)
+            values["b_next"] = self._again_at(answer, row, at)
         return values
 
-    def _again_at(self, row: Row[Any], at: datetime) -> datetime | None:
-        """When to send once more, though it may be a double; each time later, and not for ever."""
+    def _again_at(self, answer: Answer, row: Row[Any], at: datetime) -> datetime | None:
+        """When to send once more, though it may be a double; each time later, and not for ever.
+
+        Where it was the delivery that ended, at once, as after its process was killed.
+        """
         if row.kind not in self.resent or row.attempts + 1 >= MOST_COPIES:
             return None
+        if answer.broken_off:
+            return at
         wait: timedelta = SEND_AGAIN_AFTER * 2**row.attempts
         return at + wait
 

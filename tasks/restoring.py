@@ -6,10 +6,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Subquery, and_, case, func, null, or_, select, update
 
-from models.tables import assignment, certification, certification_before, message, message_line, rollout_item
-from models.unsent import UNSENT
+from models.tables import assignment, certification, certification_before, rollout_item
 from models.words import Flag, Outcome
-from tasks.action_dates import DATED
+from tasks.action_dates import DATED, tell_anew
 from tasks.step import Chunk
 
 OVERRIDE = ("override_on", "override_by", "override_at", "override_reason", "aligned_by")
@@ -98,8 +97,4 @@ def due_dates(chunk: Chunk, which: ColumnElement[bool]) -> None:
         "due_on": rollout_item.c.due_after,
     }
     chunk.connection.execute(update(assignment).where(mine).values(**values))
-    unsent = select(message.c.id).where(message.c.state.in_([state.value for state in UNSENT]))
-    told = and_(message_line.c.assignment_id == rollout_item.c.assignment_id, which)
-    chunk.connection.execute(
-        update(message_line).where(told, message_line.c.message_id.in_(unsent)).values(due_on=rollout_item.c.due_after)
-    )
+    tell_anew(chunk, which)

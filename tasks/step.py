@@ -235,6 +235,23 @@ def _set_aside(chunk: Chunk, which: ColumnElement[bool]) -> int:
     return count(chunk.connection, moved.values(**unchanged(Outcome.SKIP_CHANGED_SINCE_REVIEW)))
 
 
+def otherwise(chunk: Chunk, differs: Callable[[Any, Any], ColumnElement[bool]]) -> ColumnElement[bool]:
+    """Which of the chunk's lines stand otherwise now, for actions whose certification may be made only when they apply.
+
+    Args:
+        chunk: under way.
+        differs: says so of a fresh standing and of the line as it was looked at.
+    """
+    line, now = rollout_item.alias("looked_at"), chunk.standings()
+    mine = and_(line.c.proposal_id == chunk.proposal_id, line.c.applied_at.is_(None))
+    found = (
+        select(line.c.certification_id)
+        .join(now, now.c.certification_id == line.c.certification_id)
+        .where(mine, line.c.learner_id > chunk.above, line.c.learner_id <= chunk.upto, differs(now.c, line.c))
+    )
+    return rollout_item.c.certification_id.in_(found)
+
+
 def remember(chunk: Chunk) -> None:
     """Keep what the chunk is about to replace and no item says: overrides, courses to come, what was left to people."""
     kept = [column for column in certification_before.c if column.name != "proposal_id"]

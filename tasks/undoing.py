@@ -135,11 +135,10 @@ def rule(case_: Case, person: Any) -> Rule:
         (person.given_id.is_not(None), cast(null(), Date)),
         else_=person.recertification_on,
     )
-    del case_
     return Rule(
         outcome=chosen(
             (started, Outcome.SKIP_STARTED),
-            (_moved_on(person), Outcome.SKIP_CHANGED_SINCE_REVIEW),
+            (_moved_on(person, _undone(case_)), Outcome.SKIP_CHANGED_SINCE_REVIEW),
             otherwise=Outcome.UNDO,
         ),
         flags=flag(person.no_email, Flag.NO_EMAIL),
@@ -150,11 +149,15 @@ def rule(case_: Case, person: Any) -> Rule:
     )
 
 
-def _moved_on(person: Any) -> ColumnElement[bool]:
+def _moved_on(person: Any, rollout_id: int) -> ColumnElement[bool]:
     """Whether somebody else has changed since what the rollout changed."""
     gone = and_(person.made_id.is_not(None), person.open_id.is_distinct_from(person.made_id))
     renamed = and_(person.made_id.is_not(None), person.next_course_id_now.is_not(None))
-    dated = and_(person.date_became.is_not(None), person.override_on_now.is_distinct_from(person.date_became))
+    another = or_(
+        person.override_on_now.is_distinct_from(person.date_became),
+        person.override_reason_now.is_distinct_from(f"rollout {rollout_id}"),  # the same day, set by another hand
+    )
+    dated = and_(person.date_became.is_not(None), another)
     opened = and_(person.date_became.is_not(None), person.made_id.is_(None), person.open_id.is_not(None))
     coursed = and_(
         func.coalesce(person.aligned_course, person.course_became).is_not(None),

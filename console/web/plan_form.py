@@ -16,7 +16,6 @@ NUMBERS = {
 }
 REVIEWS = {"approvals_required": "Approvers who must agree", "expires_in_days": "Days they have to answer"}
 LISTS = ("departments", "locations")
-MOST_SHOWN = 200
 
 
 def filled_in(visit: Visit) -> RolloutPlan:

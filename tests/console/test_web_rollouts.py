@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 
 from models import ledger
+from models.selection import Chosen
 from models.tables import message, rollout
 from models.words import RolloutState, StepSlug
+from tasks import ordering
+from tasks.ordering import Asked
 from tasks.workbench import Workbench
 from tests import world
 from tests.console.browser import Browser, Form, Seen
@@ -229,3 +232,23 @@ def test_people_are_let_in_again_by_name_only_or_all_of_them_on_purpose(
 def test_what_is_none_is_not_found(opal: Browser, at_gate: int, path: str) -> None:
     assert at_gate == 1
     assert opal.get(path).status == 404
+
+
+def test_an_action_is_shown_as_its_one_step_with_its_lines_learners_as_a_whole_too(
+    opal: Browser, bench: Workbench
+) -> None:
+    for action in (StepSlug.RECERTIFY, StepSlug.ARCHIVE):
+        placed = ordering.place(bench, Asked(action, Chosen(who=("E1", "E3"))), OPERATOR)
+        ordering.confirm(bench, placed.rollout_id)
+        ordering.carry_out(bench, placed.rollout_id)
+    assert "Archive, 2 learners" in opal.get("/rollouts").text
+    page = opal.get("/rollouts/2").text
+    assert "are archived" in page
+    assert "Common Recertification Date" not in page
+    lines = opal.get("/rollouts/2/steps/archive").text
+    assert all(f"l{number}@example.com" in lines for number in (1, 3))
+    assert "are assigned the renewal" in opal.get("/rollouts/1").text
+    assert opal.get("/rollouts/1/steps/verify-completion").status == 404
+    told = opal.get("/learners/1").text
+    assert all(words in told for words in ("Archive, 2 learners", "Recertify, 2 learners"))
+    assert "None" not in told

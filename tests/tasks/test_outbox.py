@@ -240,6 +240,13 @@ def test_an_uncertain_notice_goes_out_again_and_a_digest_waits_for_a_person(
     assert found.next_try_at == (NOW + timedelta(minutes=15) if again else None)
 
 
+def test_a_letter_whose_delivery_was_broken_off_goes_out_again_at_once(bench: Workbench) -> None:
+    [key] = queue(bench)
+    tried(outbox(bench), Answer(key, "uncertain", "interrupted", in_data=True, broken_off=True))
+    found = row(bench, key)
+    assert (found.state, found.flagged, found.next_try_at) == ("uncertain", True, NOW)
+
+
 def test_copies_of_an_uncertain_notice_come_ever_later_and_to_an_end(bench: Workbench) -> None:
     [key] = queue(bench)
     clock, waits = Clock(), []
