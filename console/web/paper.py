@@ -46,6 +46,9 @@ SAID = {
     "answer-waits": "Recorded. Prefect does not answer just now; the run goes on when it is back.",
     "resolved": "Settled.",
     "saved": "Saved.",
+    "asked": "Confirmed. Where dates move, the approvers are asked now.",
+    "asked-later": "Confirmed. The approvers are asked as soon as mail server and Prefect answer.",
+    "left": "Left as it was; nothing was changed.",
     "verified": "The audit is whole: every row follows the one before it.",
 }
 # Every form's own: the session's sign, and a key that is good once.
