@@ -17,6 +17,7 @@ from console.web import (
     starting_pages,
     steps_pages,
     users_pages,
+    wording_pages,
 )
 from console.web.paper import go_to
 from console.web.visit import ADMINS, APPROVERS, EVERYBODY, OPERATORS, REMINDERS, Place, Visit
@@ -70,6 +71,12 @@ PLACES = (
     Place("GET", "/settings/all/{rollout}", moving_dates.show, ADMINS),
     Place("POST", "/settings/all/{rollout}/confirm", moving_dates.confirm, ADMINS),
     Place("POST", "/settings/all/{rollout}/leave", moving_dates.leave, ADMINS),
+    Place("GET", "/wording", wording_pages.show, EVERYBODY),
+    Place("GET", "/wording/{kind}/{language}", wording_pages.one, EVERYBODY),
+    Place("GET", "/wording/{kind}/{language}/letter", wording_pages.letter, EVERYBODY),
+    Place("POST", "/wording/{kind}/{language}/check", wording_pages.check, ADMINS),
+    Place("POST", "/wording/{kind}/{language}/choose", wording_pages.choose, ADMINS),
+    Place("POST", "/wording/{kind}/{language}/reset", wording_pages.reset, ADMINS),
     Place("GET", "/users", users_pages.show, ADMINS),
     Place("POST", "/users/add", users_pages.add, ADMINS),
     Place("POST", "/users/change", users_pages.change, ADMINS),
