@@ -43,8 +43,8 @@ TODAY = date(2026, 11, 23)
 # name → the page, for whom, and how tall the picture is
 README = {
     "learners": ("/learners?status=due-for-recertification", OPERATOR, 720),
-    "review": ("/rollouts/2/steps/set-recertification-dates?outcome=changing", "ava@example.org", 900),
-    "rollout": ("/rollouts/1", OPERATOR, 1250),
+    "review": ("/rollouts/2/steps/set-recertification-dates?outcome=changing", "ava@example.org", 800),
+    "rollout": ("/rollouts/1", OPERATOR, 800),
 }
 
 
@@ -120,7 +120,7 @@ def main() -> None:
                     continue
                 for name, (path, email, height) in README.items():
                     sign_in(page, site, email)
-                    page.set_viewport_size({"width": 1200, "height": height})
+                    page.set_viewport_size({"width": 1100, "height": height})
                     picture(page, site + path, given.folder / f"{name}-{scheme}.png", whole=False)
         bench.database.dispose()
 
