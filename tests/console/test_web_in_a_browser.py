@@ -104,7 +104,14 @@ def test_axe_finds_nothing_on_any_page_and_none_is_wider_than_its_window(
         people.add_user(connection, ADMIN, "Eve", list(Role), actor="tests", at=NOW)
     queue(bench, 2)
     page = opened(ADMIN, scheme=scheme, width=width)
-    names = {"action": "assign", "learner": "2", "rollout": str(at_gate), "list": "left-behind", "step": "renotify-incomplete", "mail": "1"}
+    names = {
+        "action": "assign",
+        "learner": "2",
+        "rollout": str(at_gate),
+        "list": "left-behind",
+        "step": "renotify-incomplete",
+        "mail": "1",
+    }
     looked_at = [place.path.format(**names) for place in PLACES if place.method == "GET"]
     found: list[str] = []
     for path in looked_at:
