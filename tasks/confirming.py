@@ -70,7 +70,7 @@ def confirm_shown(bench: Workbench, rollout_id: int, email: str, *, digest: str,
         if digest != record.proposal.digest:
             return Confirmed.STALE
         if is_large(whole) and number.replace(",", "").replace(".", "").strip() != str(concerned(record)):
-            raise WrongInput(f"type {concerned(record)} to confirm; nothing was done")
+            raise WrongInput(f"that is not {concerned(record)}; nothing was done")
         if propose_afresh(connection, bench, whole, record):
             return Confirmed.OTHERWISE
         return Confirmed.ASKED if confirm_in(connection, bench, rollout_id) else Confirmed.GO

@@ -33,6 +33,7 @@
     }
     const any = selected || ticked > 0;
     bar.classList.toggle("on", any);
+    bar.querySelector("[data-clear]").hidden = !any;
     actions.forEach((button) => button.setAttribute("aria-disabled", String(!any)));
   }
 

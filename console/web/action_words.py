@@ -102,4 +102,4 @@ ACTIONS = {
 }
 # What the bar offers, in its order; the first ones stand open, the others behind More.
 ON_THE_BAR = tuple(slug for slug in ACTIONS if slug is not StepSlug.UNDO)
-OPEN_ON_THE_BAR = 3
+OPEN_ON_THE_BAR = 2

@@ -78,7 +78,7 @@ def confirm(visit: Visit) -> Response:
         return _page(visit, wrong=str(error), status=BAD)
     if verdict in WHY_NOT:
         return _page(visit, trouble=WHY_NOT[verdict], status=CONFLICT)
-    said = {Confirmed.BEFORE: "confirmed-before", Confirmed.ASKED: "asked-waits" if trouble else "asked"}
+    said = {Confirmed.BEFORE: "confirmed-before", Confirmed.ASKED: "action-waits" if trouble else "action-asked"}
     response = go_to(f"/actions/{rollout_id}", said=said.get(verdict, ""))
     if verdict is Confirmed.GO:  # whoever confirmed need not wait for the mail server
         response.background = BackgroundTask(action_desk.send, bench, rollout_id)
@@ -95,17 +95,17 @@ def leave(visit: Visit) -> Response:
     assert isinstance(seen.rollout.plan, ActionPlan)  # noqa: S101 - only actions are left
     order = seen.rollout.plan.order
     if order.undoes:
-        return go_to(f"/rollouts/{order.undoes}", said="left")
+        return go_to(f"/rollouts/{order.undoes}", said="action-left")
     chosen = _selection(visit, order.selection, seen.rollout.requested_by)
     return go_to(
-        learner_words.address_of(chosen.wanted if chosen else None, chosen.id if chosen else None), said="left"
+        learner_words.address_of(chosen.wanted if chosen else None, chosen.id if chosen else None), said="action-left"
     )
 
 
 def undo(visit: Visit) -> Response:
     """Write what taking a rollout back would do, and show it."""
     try:
-        placed = place_undo(visit.bench, visit.number("rollout"), visit.user.email)
+        placed = place_undo(visit.bench, visit.number("rollout"), visit.user.email, tell=visit.text("tell") == "yes")
     except (NotPermitted, WrongInput):
         raise
     except RecertError as error:
