@@ -9,8 +9,9 @@ from datetime import date, datetime
 from functools import lru_cache
 from typing import Literal
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
+from config.settings import known_zones
 from models.addresses import address_key, is_address
 from models.frequencies import MOST_MONTHS
 
@@ -135,7 +136,7 @@ def time_zone(cell: str) -> str | None:
     """Read a time zone's name."""
     if cell in ("", "-"):
         return None if not cell else CLEAR
-    if cell not in _zones():
+    if cell not in known_zones():
         raise CellRefused(f"{quoted(cell)} is no time zone; write a name such as Europe/Berlin")
     return cell
 
@@ -246,7 +247,6 @@ def _escaped(sign: str) -> str:
     return sign.encode("unicode_escape").decode("ascii")
 
 
-_zones = lru_cache(maxsize=1)(available_timezones)
 remembered_key = lru_cache(maxsize=REMEMBERED)(address_key)
 remembered_text = _remembered(text(100))
 remembered_address = _remembered(address)
