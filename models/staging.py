@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 from sqlalchemy import BigInteger, Column, Connection, Insert, Integer, MetaData, Select, Table, text
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
 
 from models.errors import DatabaseUnavailable
 
@@ -32,6 +33,12 @@ def staging_table(name: str, *columns: Column[Any]) -> Table:
 REFUSED_LINES = staging_table("refused_line")  # line numbers alone
 
 
+def hold_imports(connection: Connection) -> None:
+    """Let no other import begin until this unit of work ends; SQLite has one writer anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": IMPORT_LOCK})
+
+
 @contextmanager
 def staged(connection: Connection, *tables: Table) -> Iterator[None]:
     """Make *tables* for one import and take them away again; one import at a time.
@@ -40,8 +47,7 @@ def staged(connection: Connection, *tables: Table) -> Iterator[None]:
         connection: inside ``Database.write``.
         tables: of ``staging_table``.
     """
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": IMPORT_LOCK})
+    hold_imports(connection)
     for table in tables:
         table.create(connection)
         if connection.dialect.name == "postgresql":  # an index that no statement asks for would only slow the load
@@ -71,10 +77,38 @@ def load(connection: Connection, table: Table, rows: Iterable[Sequence[Any]], co
         raise DatabaseUnavailable(f"the database does not answer: {str(error).strip().splitlines()[0]}") from error
 
 
-def settle(connection: Connection, table: Table) -> None:
-    """Let PostgreSQL count what was loaded: without it, it plans for an empty table."""
+def load_unless_there(
+    connection: Connection, table: Table, rows: Iterable[Sequence[Any]], columns: Sequence[str]
+) -> int | None:
+    """Stream *rows* into the lasting *table*; None where a unique key is there already or comes twice: then none is stored.
+
+    Args:
+        connection: inside ``Database.write``.
+        table: any.
+        rows: as for ``load``.
+        columns: the names of the values, in order.
+
+    Raises:
+        DatabaseUnavailable: as ``load``.
+    """
+    try:
+        with connection.begin_nested():
+            return load(connection, table, rows, columns)
+    except (IntegrityError, psycopg.errors.UniqueViolation):
+        return None
+
+
+def settle(connection: Connection, table: Table, *names: str) -> None:
+    """Let PostgreSQL count what was loaded: without it, it plans for an empty table.
+
+    Args:
+        connection: inside ``Database.write``.
+        table: what was loaded.
+        names: the columns by which the statements that follow seek and join; of others nothing is learned now, and of a
+            lasting table the database looks at them itself, soon afterwards.
+    """
     if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql(f'ANALYZE "{table.name}"')
+        connection.exec_driver_sql(f'ANALYZE "{table.name}" ({", ".join(names)})')
 
 
 def insert_missing(connection: Connection, table: Table, names: Sequence[str], rows: Select[Any]) -> int:

@@ -43,7 +43,7 @@ def apply(importing: Importing, lines: Any, basis: DateBasis) -> int:
     _complete(importing, lines)
     created = _create(importing, lines)
     if created:
-        settle(importing.connection, assignment)
+        settle(importing.connection, assignment, "id", "certification_id", "course_id", "completed_on")
     touched = or_(lines.c.act.in_(CHANGES), and_(lines.c.act.is_(None), lines.c.known_id.is_(None)))
     recount(
         importing.connection,

@@ -59,7 +59,7 @@ def columns(day: Read) -> tuple[Column, ...]:
         Column("assigned_on", "Assigned Date", day, ("assigned", "assignment date")),
         Column("due_on", "Due Date", day, ("due",)),
         Column("completed_on", "Completed Date", day, ("completed", "completion date", "certification date", "date")),
-        Column("progress", "Progress", cells.percent, ("percent complete",)),
+        Column("progress", "Progress", cells.remembered_percent, ("percent complete",)),
         Column("recertification_on", "Recertification Date", day, own),
     )
 
@@ -76,7 +76,7 @@ def merge(importing: Importing) -> Counts:
     with staged(importing.connection, rows, lines):
         # asked for beforehand: while rows are copied, PostgreSQL answers nothing else
         load(importing.connection, rows, _values(importing, _courses(importing)), _STAGED)
-        settle(importing.connection, rows)
+        settle(importing.connection, rows, "email_key", "employee_id", "training_type_id")
         identify(importing, rows)
         _refuse_strangers(importing, rows)
         _certify(importing, rows, lines)
@@ -120,7 +120,7 @@ def _values(importing: Importing, courses: dict[str, tuple[int, int]]) -> Iterat
 
 
 def _fault(
-    row: list[str | None], courses: dict[str, tuple[int, int]], today: str
+    row: tuple[str | None, ...], courses: dict[str, tuple[int, int]], today: str
 ) -> tuple[str | None, str, str] | None:
     """The column at fault, its value and why; None for a row that holds by itself."""
     email, employee_id, code, assigned_on, _, completed_on, progress, _ = row
@@ -160,12 +160,12 @@ def _certify(importing: Importing, rows: Any, lines: Any) -> None:
     insert_missing(
         connection, certification, names, select(*(rows.c[name] for name in names)).where(missing).order_by(rows.c.line)
     )
-    settle(connection, certification)
+    settle(connection, certification, "id", "learner_id", "training_type_id")
     certified = select(*(rows.c[name] for name in _STORED), certification.c.id).join_from(rows, certification, pair)
     connection.execute(insert(lines).from_select([*_STORED, "certification_id"], certified))
     # now, not later: PostgreSQL does not use an index made over rows that its own transaction has updated
     connection.exec_driver_sql("CREATE INDEX ix_staged_line ON staged_line (certification_id)")
-    settle(connection, lines)
+    settle(connection, lines, "certification_id", "course_id", "completed_on")
     if connection.dialect.name == "postgresql":
         mine = certification.c.id.in_(select(lines.c.certification_id))
         locked = select(certification.c.id).where(mine).order_by(certification.c.id).with_for_update().subquery()
