@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
 from typing import Any
 
 import psycopg
 from sqlalchemy import BigInteger, Column, Connection, Insert, Integer, MetaData, Select, Table, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import IntegrityError
 
 from models.errors import DatabaseUnavailable
 
-BATCH_ROWS = 2_000
 # any one number: who imports into a PostgreSQL database holds it, so that two imports do not meet halfway
 IMPORT_LOCK = 7_304_217
 
@@ -69,11 +67,10 @@ def load(connection: Connection, table: Table, rows: Iterable[Sequence[Any]], co
     Raises:
         DatabaseUnavailable: the connection was lost, or there is no room left.
     """
-    if connection.dialect.name == "sqlite":
-        return _load_by_insert(connection, table, iter(rows), columns)
+    stream = _load_by_insert if connection.dialect.name == "sqlite" else _load_by_copy
     try:
-        return _load_by_copy(connection, table, rows, columns)
-    except psycopg.OperationalError as error:
+        return stream(connection.connection.driver_connection, table, rows, columns)
+    except (sqlite3.OperationalError, psycopg.OperationalError) as error:
         raise DatabaseUnavailable(f"the database does not answer: {str(error).strip().splitlines()[0]}") from error
 
 
@@ -94,7 +91,7 @@ def load_unless_there(
     try:
         with connection.begin_nested():
             return load(connection, table, rows, columns)
-    except (IntegrityError, psycopg.errors.UniqueViolation):
+    except (sqlite3.IntegrityError, psycopg.errors.UniqueViolation):
         return None
 
 
@@ -132,23 +129,15 @@ def link(name: str) -> Column[int]:
     return Column(name, BigInteger().with_variant(Integer, "sqlite"))
 
 
-def _load_by_insert(connection: Connection, table: Table, rows: Iterator[Sequence[Any]], columns: Sequence[str]) -> int:
+def _load_by_insert(raw: Any, table: Table, rows: Iterable[Sequence[Any]], columns: Sequence[str]) -> int:
     marks = ", ".join("?" * len(columns))
     statement = f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608 - our own names
-    loaded = 0
-    while batch := list(islice(rows, BATCH_ROWS)):
-        connection.exec_driver_sql(statement, batch)
-        loaded += len(batch)
-    return loaded
+    return int(raw.executemany(statement, rows).rowcount)
 
 
-def _load_by_copy(connection: Connection, table: Table, rows: Iterable[Sequence[Any]], columns: Sequence[str]) -> int:
-    raw = connection.connection.driver_connection
-    if not isinstance(raw, psycopg.Connection):
-        raise TypeError("rows are copied through psycopg")
-    loaded = 0
-    with raw.cursor() as cursor, cursor.copy(f"COPY {table.name} ({', '.join(columns)}) FROM STDIN") as copy:
-        for row in rows:
-            copy.write_row(row)
-            loaded += 1
-    return loaded
+def _load_by_copy(raw: Any, table: Table, rows: Iterable[Sequence[Any]], columns: Sequence[str]) -> int:
+    with raw.cursor() as cursor:
+        with cursor.copy(f"COPY {table.name} ({', '.join(columns)}) FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
+        return int(cursor.rowcount)
