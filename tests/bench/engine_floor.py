@@ -141,7 +141,8 @@ BEFORE = """INSERT INTO certification_before (proposal_id, certification_id, nex
 SELECT {proposal}, c.id, c.next_course_id, c.computed_on, c.override_on, c.override_by, c.override_at, c.override_reason,
     c.aligned_by, c.left_to_people_on, c.left_to_people_because
 FROM rollout_item AS i JOIN certification AS c ON c.id = i.certification_id
-WHERE i.proposal_id = {proposal} AND i.outcome IN ({outcomes})"""
+WHERE i.proposal_id = {proposal} AND i.outcome IN ({outcomes})
+    AND (c.next_course_id IS NOT NULL OR c.override_on IS NOT NULL OR c.left_to_people_on IS NOT NULL)"""
 APPLY: dict[StepSlug, tuple[str, ...]] = {
     StepSlug.VERIFY_COMPLETION: (),
     StepSlug.RENOTIFY_INCOMPLETE: (
