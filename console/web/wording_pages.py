@@ -13,13 +13,13 @@ from console.web import uploads
 from console.web.armour import POLICY_OF_LETTERS
 from console.web.paper import go_to, page
 from console.web.visit import NoSuchPage, Visit
-from mail.facts import KINDS
+from mail.facts import KINDS, TO_A_LEARNER
 from mail.wordings import LONGEST, Wording
 from mail.wordings import check as check_wording
 from models.errors import RecertError, WrongInput
 from models.words import MessageKind, Role
 from tasks import own_wordings
-from tasks.mail_preview import LEARNERS_KINDS, Previewed, preview
+from tasks.mail_preview import Previewed, preview
 from tasks.own_wordings import FAULT, Ruling, checked_language, ruling, usable
 from tasks.proposing import unapplied_with
 
@@ -99,7 +99,7 @@ def _page(
         visit, "wording.html", status=status, kind=kind, language=language, rules=rules, chosen=chosen, sample=sample,
         doubt=doubt, wording=typed or rules.wording, longest=LONGEST, draft=draft, trouble=trouble, variables=KINDS[kind],
         amiss=next((part for part in PARTS if reads.startswith(part)), ""), may_choose=visit.user.may(Role.ADMIN),
-        for_learners=kind in LEARNERS_KINDS, who=_who(visit),
+        for_learners=kind in TO_A_LEARNER, who=_who(visit),
     )  # fmt: skip
 
 
