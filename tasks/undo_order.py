@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from sqlalchemy import Connection, func, literal, or_, select
+from sqlalchemy import Connection, and_, func, literal, or_, select
 
 from models import choices, ledger, people
 from models.choices import Choices
@@ -104,8 +104,12 @@ def _refuse_late(rollout_id: int, ended: date, today: date, within: int) -> None
 
 
 def _refuse_second(connection: Connection, rollout_id: int) -> None:
-    """Refuse what another undo has taken back or is about to; one by which nothing changed does not count."""
-    alive, mine = rollout.c.state.in_([state.value for state in ALIVE]), rollout_step.c.rollout_id == rollout.c.id
+    """Refuse what another undo has taken back or is about to.
+
+    One that nobody confirmed, or by which nothing changed, does not count: whichever is carried out first takes the lines.
+    """
+    alive = and_(rollout.c.state.in_([state.value for state in ALIVE]), rollout.c.confirmed_at.is_not(None))
+    mine = rollout_step.c.rollout_id == rollout.c.id
     done = (
         select(literal(1))
         .join_from(rollout_item, proposal, proposal.c.id == rollout_item.c.proposal_id)
