@@ -51,11 +51,8 @@ SAID = {
     "confirmed-before": "This was confirmed or left before; it is never done twice. Here is how it stands.",
     "resolved": "Settled.",
     "saved": "Saved.",
-    "asked": "Confirmed. Where dates move, the approvers are asked now.",
-    "asked-later": "Confirmed. The approvers are asked as soon as mail server and Prefect answer.",
     "worded": "These words rule now.",
     "worded-asked": "These words rule now. Approvers whose list was read with other words are asked again.",
-    "left": "Left as it was; nothing was changed.",
     "verified": "The audit is whole: every row follows the one before it.",
 }
 # Every form's own: the session's sign, and a key that is good once.

@@ -4,22 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urlsplit
 
-import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from console.web.places import PLACES
-from models import people
 from models.tables import approval, learner, rollout
-from models.words import Role, StepSlug, StepState
+from models.words import StepSlug, StepState
 from tasks.workbench import Workbench
 from tests import world
-from tests.tasks.test_outbox import queue
-from tests.world import APPROVER, NOW, OPERATOR, count, line, rows, step_state, writing
-
-ADMIN = "eve@example.org"
+from tests.world import APPROVER, OPERATOR, count, line, rows, step_state
 
 
 def test_a_rollout_is_started_by_one_and_its_list_reviewed_by_another_by_keyboard(
@@ -94,34 +86,3 @@ def test_keys_open_their_own_list_and_walk_the_lines(opened: Callable[..., Page]
     expect(page.locator("tr.at")).to_have_count(1)
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Certifications, and why")).to_be_visible()
-
-
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", 320)])
-def test_axe_finds_nothing_on_any_page_and_none_is_wider_than_its_window(
-    opened: Callable[..., Page], bench: Workbench, at_gate: int, scheme: str, width: int
-) -> None:
-    with writing(bench) as connection:
-        people.add_user(connection, ADMIN, "Eve", list(Role), actor="tests", at=NOW)
-    queue(bench, 2)
-    page = opened(ADMIN, scheme=scheme, width=width)
-    names = {
-        "action": "assign",
-        "learner": "2",
-        "rollout": str(at_gate),
-        "list": "left-behind",
-        "step": "renotify-incomplete",
-        "mail": "1",
-    }
-    looked_at = [place.path.format(**names) for place in PLACES if place.method == "GET"]
-    found: list[str] = []
-    for path in looked_at:
-        if path.endswith((".csv", "/letter")):
-            continue
-        page.goto(path)
-        results = Axe().run(page)
-        if results.violations_count:
-            found.append(f"{path}: {results.generate_snapshot()}")
-        excess = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        if excess > 0:
-            found.append(f"{path}: {excess} px wider than {urlsplit(page.url).path} may be")
-    assert found == []

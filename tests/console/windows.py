@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 from console.web.app import application
 from models import people, sessions
@@ -20,10 +20,15 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 
 
+def browser_path() -> str | None:
+    """The machine's own Chromium."""
+    return next((path for name in NAMES if (path := shutil.which(name))), None)
+
+
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """The machine's own Chromium. Never skipped."""
-    found = next((path for name in NAMES if (path := shutil.which(name))), None)
+    found = browser_path()
     if found is None:
         pytest.fail("the browser tests need Chromium; on Debian: apt install chromium", pytrace=False)
     with sync_playwright() as playwright:
@@ -54,7 +59,7 @@ def opened(chromium: Browser, site: str, bench: Workbench) -> Iterator[Callable[
     contexts: list[BrowserContext] = []
     wrong: list[str] = []
 
-    def open_(email: str, *, width: int = 1280, scheme: str = "light") -> Page:
+    def open_(email: str, *, width: int = 1280, scheme: str = "light", refused: bool = False) -> Page:
         with bench.database.write() as connection:
             user = people.find_user(connection, email)
             assert user is not None
@@ -68,7 +73,13 @@ def opened(chromium: Browser, site: str, bench: Workbench) -> Iterator[Callable[
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(10_000)
-        page.on("console", lambda message: wrong.append(message.text) if message.type in {"error", "warning"} else None)
+
+        def heard(message: ConsoleMessage) -> None:
+            told = refused and "responded with a status of 4" in message.text  # where the test asks for what is refused
+            if message.type in {"error", "warning"} and not told:
+                wrong.append(message.text)
+
+        page.on("console", heard)
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on("request", lambda asked: None if asked.url.startswith((site, "data:")) else wrong.append(asked.url))
         return page
