@@ -24,6 +24,7 @@ class Order(Part):
         undoes: the rollout it takes back.
         tell: whether who was told of it by mail is told that it was taken back.
         settings: name → text of the settings that it changes together with the dates.
+        settings_before: name → text, as they stood when it was ordered; an undo changes none that is another by now.
         date_basis: which day the dates that follow are counted from.
         most_progress: percent up to which an open assignment may be taken back.
         review: whether it waits for an approver.
@@ -37,6 +38,7 @@ class Order(Part):
     undoes: int | None = None
     tell: bool = False
     settings: dict[str, str] = Field(default={})
+    settings_before: dict[str, str] = Field(default={})
     date_basis: DateBasis = DateBasis.COMPLETION
     most_progress: int = 50
     review: bool = False

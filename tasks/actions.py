@@ -169,6 +169,7 @@ ACTIONS = (
         apply=undoing.apply,
         mails=True,
         people=undoing.people,
+        prepare=recomputing.choose,
         moved=undoing.moved,
         keeps=True,
     ),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Date, Select, cast, literal, null, select, update
+from sqlalchemy import ColumnElement, Date, Select, cast, func, insert, literal, null, select, update
 
 from models.automatic import leave_to_people
-from models.tables import certification, learner, rollout_item
+from models.tables import certification, learner, learner_before, proposal, rollout_item, rollout_step
 from models.tables.columns import BigId
 from models.unsent import cancel_of_learners
 from models.words import LeftBecause, Outcome
@@ -52,14 +52,32 @@ def archive(chunk: Chunk) -> None:
 
 
 def unarchive(chunk: Chunk) -> None:
-    """Bring back; who is overdue is left to people."""
-    bring_back(chunk, select(rollout_item.c.learner_id).where(chunk.todo(Outcome.UNARCHIVE)))
+    """Bring back, and keep since when they had been archived; who is overdue is left to people."""
+    whom = select(rollout_item.c.learner_id).where(chunk.todo(Outcome.UNARCHIVE))
+    since = select(literal(chunk.proposal_id), learner.c.id, learner.c.archived_at).where(learner.c.id.in_(whom))
+    columns = ["proposal_id", "learner_id", "archived_at"]
+    chunk.connection.execute(insert(learner_before).from_select(columns, since.order_by(learner.c.id)))
+    bring_back(chunk, whom)
 
 
-def put_away(chunk: Chunk, whom: Select[Any]) -> None:
-    """Archive those whose ids *whom* selects, and take back the mail that has not left."""
-    chunk.connection.execute(update(learner).where(learner.c.id.in_(whom)).values(archived_at=chunk.at))
+def put_away(chunk: Chunk, whom: Select[Any], *, undoes: int | None = None) -> None:
+    """Archive those whose ids *whom* selects, and take back the mail that has not left.
+
+    Args:
+        chunk: under way.
+        whom: selects their ids.
+        undoes: the rollout that had brought them back: they are archived since when they were before it.
+    """
+    at = func.coalesce(_archived_before(undoes), literal(chunk.at, learner.c.archived_at.type)) if undoes else chunk.at
+    chunk.connection.execute(update(learner).where(learner.c.id.in_(whom)).values(archived_at=at))
     cancel_of_learners(chunk.connection, whom, at=chunk.at, by=chunk.actor, reply="the learner was archived")
+
+
+def _archived_before(rollout_id: int) -> ColumnElement[Any]:
+    lists = select(proposal.c.id).join(rollout_step, rollout_step.c.id == proposal.c.step_id)
+    mine = lists.where(rollout_step.c.rollout_id == rollout_id)
+    kept = select(learner_before.c.archived_at).where(learner_before.c.proposal_id.in_(mine))
+    return kept.where(learner_before.c.learner_id == learner.c.id).correlate(learner).scalar_subquery()
 
 
 def bring_back(chunk: Chunk, whom: Select[Any]) -> None:

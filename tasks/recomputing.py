@@ -32,10 +32,10 @@ from models.dates import add_months_sql, anchor_day_sql
 from models.frequencies import FREQUENCY, months_of
 from models.learners import newest_completion
 from models.ledger import Rollout
-from models.orders import ActionPlan
+from models.orders import ActionPlan, Order
 from models.roster import standing
 from models.tables import assignment, certification, course, exclusion, rollout, rollout_item
-from models.words import ALIVE, Flag, Outcome
+from models.words import ALIVE, Flag, Outcome, StepSlug
 from tasks.action_dates import leave_moved_to_people
 from tasks.audience import Case
 from tasks.selected import NEVER_SO, order_of, taken_out
@@ -112,18 +112,20 @@ def choose(chunk: Chunk) -> None:
         rollout_item.c.proposal_id == chunk.proposal_id, rollout_item.c.applied_at.is_not(None)
     )
     if chunk.connection.execute(applied.limit(1)).first() is None:
-        _store(chunk.connection, order_of(chunk.case).settings, chunk.actor, chunk.at, chunk.case.today)
+        _store(chunk.connection, order_of(chunk.case), chunk.actor, chunk.at, chunk.case.today)
 
 
 def store(connection: Connection, whole: Rollout, *, at: datetime, today: date) -> None:
     """Store the settings of an action by which nobody moves; other actions have none."""
     if isinstance(whole.plan, ActionPlan):
-        _store(connection, whole.plan.order.settings, whole.requested_by, at, today)
+        _store(connection, whole.plan.order, whole.requested_by, at, today)
 
 
-def _store(connection: Connection, settings: dict[str, str], actor: str, at: datetime, today: date) -> None:
-    for name, text in settings.items():
-        choices.set_choice(connection, name, text, actor=actor, at=at, today=today)
+def _store(connection: Connection, order: Order, actor: str, at: datetime, today: date) -> None:
+    for name, text in order.settings.items():
+        stands, _ = choices.before_and_after(connection, name, text)
+        if order.action is not StepSlug.UNDO or stands == order.settings_before.get(name):
+            choices.set_choice(connection, name, text, actor=actor, at=at, today=today)
 
 
 def moved(chunk: Chunk) -> ColumnElement[bool]:

@@ -14,7 +14,8 @@ from tasks.step import Chunk
 OVERRIDE = ("override_on", "override_by", "override_at", "override_reason", "aligned_by")
 LEFT = ("left_to_people_on", "left_to_people_because")
 ASSIGNED = (Outcome.RECERTIFY, Outcome.ASSIGN, Outcome.UNASSIGN)
-KEPT = (*ASSIGNED, *DATED, Outcome.SET_COURSE)
+RECOUNTED = (Outcome.RECOMPUTE,)
+KEPT = (*ASSIGNED, *DATED, *RECOUNTED, Outcome.SET_COURSE)
 
 
 def certifications(chunk: Chunk, mine: ColumnElement[bool], was: Subquery) -> None:
@@ -33,7 +34,8 @@ def certifications(chunk: Chunk, mine: ColumnElement[bool], was: Subquery) -> No
     parts: list[tuple[ColumnElement[bool], dict[str, Any]]] = [
         (was.c.outcome.in_(ASSIGNED), {"course_id": _course(was), "cycle": _cycle(was)}),
         (coursed, {"next_course_id": before["next_course_id"]}),
-        (was.c.outcome.in_(DATED), {name: before[name] for name in OVERRIDE}),
+        (was.c.outcome.in_((*DATED, *RECOUNTED)), {name: before[name] for name in OVERRIDE}),
+        (was.c.outcome.in_(RECOUNTED), {"computed_on": _computed(was)}),
         (was.c.outcome.in_(KEPT), {name: before[name] for name in LEFT}),
     ]
     for which, values in parts:
@@ -57,6 +59,26 @@ def _before(was: Subquery, name: str) -> ColumnElement[Any]:
         .correlate(certification)
         .scalar_subquery()
     )
+
+
+def _computed(was: Subquery) -> ColumnElement[Any]:
+    """The date as it was reckoned before: where nothing else was kept, it is the one that the item replaced."""
+    replaced = (
+        select(func.max(was.c.recertification_before))
+        .where(was.c.certification_id == certification.c.id, was.c.outcome.in_(RECOUNTED))
+        .correlate(certification)
+        .scalar_subquery()
+    )
+    return case((_before(was, "certification_id").is_not(None), _before(was, "computed_on")), else_=replaced)
+
+
+def versions(chunk: Chunk, which: ColumnElement[bool]) -> None:
+    """Let assignments, and where their certifications stand, be of the earlier version again."""
+    item = rollout_item.c
+    mine = and_(assignment.c.id == item.assignment_id, which)
+    chunk.connection.execute(update(assignment).where(mine).values(course_id=item.course_after))
+    those = and_(certification.c.id == item.certification_id, which)
+    chunk.connection.execute(update(certification).where(those).values(course_id=item.course_after))
 
 
 def _course(was: Subquery) -> ColumnElement[Any]:

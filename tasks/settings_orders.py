@@ -46,8 +46,14 @@ def place_setting(bench: Workbench, name: str, value: str, email: str) -> Placed
             )
         set_ = choices.read(connection)
         basis = DateBasis(after) if name == DATE_BASIS else set_.date_basis
-        order = Order(action=StepSlug.RECOMPUTE_DATES, settings={name: after}, date_basis=basis, review=True)
+        order = _order({name: after}, {name: before}, basis)
         told = f"{name} = {after}, applied to all (was {before})"
         plan = action_plan(told, types, order, today=today, due_in_days=set_.default_due_days)
         rollout_id = lifecycle.start_action(connection, plan, requester, at=at, today=today)
         return Placed(rollout_id, None, propose(connection, bench, rollout_id, order.action), order.review)
+
+
+def _order(settings: dict[str, str], before: dict[str, str], basis: DateBasis) -> Order:
+    return Order(
+        action=StepSlug.RECOMPUTE_DATES, settings=settings, settings_before=before, date_basis=basis, review=True
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, and_, func, literal, or_, select
 
 from models import choices, ledger, people
 from models.choices import Choices
@@ -12,8 +12,8 @@ from models.errors import Refused
 from models.ledger import Rollout
 from models.orders import ActionPlan, Order, action_plan
 from models.selection import Selection
-from models.tables import rollout
-from models.words import ALIVE, Role, RolloutState, StepSlug
+from models.tables import proposal, rollout, rollout_item, rollout_step
+from models.words import ALIVE, Role, StepSlug
 from tasks.ordering import Placed, written
 from tasks.undoing import undoable
 from tasks.workbench import Workbench
@@ -32,15 +32,16 @@ def place_undo(bench: Workbench, rollout_id: int, email: str, *, tell: bool = Fa
             ``told`` counts them either way.
 
     Raises:
-        NotPermitted: *email* is no enabled operator.
+        NotPermitted: *email* is no enabled operator; for what settings moved, no enabled admin.
         UnknownRollout: no rollout has this number.
         Refused: it runs, is too old, was taken back before, cannot be, or changed nothing; or it needs a review and
             there is no approver besides *email*.
     """
     today = bench.today()
     with bench.database.write() as connection:
-        requester = people.require(connection, email, Role.OPERATOR).email
         whole = ledger.load(connection, rollout_id, lock=True)
+        settings = whole.action == StepSlug.RECOMPUTE_DATES
+        requester = people.require(connection, email, Role.ADMIN if settings else Role.OPERATOR).email
         set_ = choices.read(connection)
         _refuse_kind(whole)
         ended = whole.finished_at.astimezone(bench.settings.zone).date() if whole.finished_at else today
@@ -50,18 +51,40 @@ def place_undo(bench: Workbench, rollout_id: int, email: str, *, tell: bool = Fa
         touched = connection.execute(select(func.count(changed.c.learner_id.distinct()))).scalar_one()
         if touched == 0:
             raise Refused(f"rollout {rollout_id} changed nothing that could be taken back")
-        plan = _plan(whole, touched, set_, today, tell=tell)
+        plan = _plan(whole, touched, set_, today, _settings_back(connection, whole), tell=tell)
         undo_id, record = written(connection, bench, plan, requester, set_)
         assert record.proposal is not None  # noqa: S101 - just proposed
         lines = sum(record.proposal.counts.values())
         return Placed(undo_id, Selection(0, lines, touched, record.proposal.digest), record, plan.order.review)
 
 
-def _plan(whole: Rollout, touched: int, set_: Choices, today: date, *, tell: bool) -> ActionPlan:
-    review = touched > set_.action_review_over
-    order = Order(action=StepSlug.UNDO, undoes=whole.id, tell=tell, date_basis=set_.date_basis, review=review)
-    name = f"Undo of rollout {whole.id}"
+def _plan(
+    whole: Rollout, touched: int, set_: Choices, today: date, back: dict[str, tuple[str, str]], *, tell: bool
+) -> ActionPlan:
+    order = Order(
+        action=StepSlug.UNDO,
+        undoes=whole.id,
+        tell=tell,
+        settings={name: before for name, (before, _) in back.items()},
+        settings_before={name: became for name, (_, became) in back.items()},
+        date_basis=set_.date_basis,
+        review=touched > set_.action_review_over or whole.action == StepSlug.RECOMPUTE_DATES,
+    )
+    again = "".join(f", {name} = {before} again" for name, (before, _) in back.items())
+    name = f"Undo of rollout {whole.id}{again}"
     return action_plan(name, whole.plan.training_types, order, today=today, due_in_days=set_.default_due_days)
+
+
+def _settings_back(connection: Connection, whole: Rollout) -> dict[str, tuple[str, str]]:
+    """Name → (text before the rollout, text that it chose), for its settings that nobody has chosen anew since."""
+    if not isinstance(whole.plan, ActionPlan):
+        return {}
+    order, found = whole.plan.order, {}
+    for name, became in order.settings.items():
+        before = order.settings_before.get(name)
+        if before is not None and choices.before_and_after(connection, name, became)[0] == became:
+            found[name] = (before, became)
+    return found
 
 
 def _refuse_kind(whole: Rollout) -> None:
@@ -81,11 +104,23 @@ def _refuse_late(rollout_id: int, ended: date, today: date, within: int) -> None
 
 
 def _refuse_second(connection: Connection, rollout_id: int) -> None:
-    stands = [state.value for state in (*ALIVE, RolloutState.COMPLETED)]
-    undoes = rollout.c.plan["order"]["undoes"].as_integer()
+    """Refuse what another undo has taken back or is about to.
+
+    One that nobody confirmed, or by which nothing changed, does not count: whichever is carried out first takes the lines.
+    """
+    alive = and_(rollout.c.state.in_([state.value for state in ALIVE]), rollout.c.confirmed_at.is_not(None))
+    mine = rollout_step.c.rollout_id == rollout.c.id
+    done = (
+        select(literal(1))
+        .join_from(rollout_item, proposal, proposal.c.id == rollout_item.c.proposal_id)
+        .join(rollout_step, rollout_step.c.id == proposal.c.step_id)
+        .where(mine, rollout_item.c.applied_at.is_not(None))
+        .correlate(rollout)
+    )
+    undoes = rollout.c.plan["order"]["undoes"].as_integer() == rollout_id
     first = connection.execute(
         select(rollout.c.id)
-        .where(rollout.c.action == StepSlug.UNDO.value, rollout.c.state.in_(stands), undoes == rollout_id)
+        .where(rollout.c.action == StepSlug.UNDO.value, undoes, or_(alive, done.exists()))
         .order_by(rollout.c.id)
     ).first()
     if first is not None:

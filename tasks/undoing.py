@@ -23,11 +23,12 @@ from sqlalchemy import (
 
 from models.automatic import leave_to_people
 from models.roster import standing
-from models.tables import assignment, certification, learner, proposal, rollout_item, rollout_step
+from models.tables import assignment, certification, course, learner, proposal, rollout_item, rollout_step
 from models.words import Flag, LeftBecause, Outcome
 from tasks import archiving, restoring
 from tasks.action_dates import DATED
 from tasks.audience import Case
+from tasks.changed_since import changed_since
 from tasks.retracting import retract, was_told
 from tasks.selected import NEVER_SO, order_of
 from tasks.step import Chunk, Rule, chosen, flag
@@ -37,8 +38,9 @@ MADE = (Outcome.RECERTIFY, Outcome.ASSIGN)
 MOVED = (Outcome.RENOTIFY, Outcome.SET_DUE)
 COURSED = (Outcome.SET_COURSE,)
 TAKEN_BACK = (Outcome.UNASSIGN,)
+RENEWED = (Outcome.NEW_VERSION,)
 WHOLE_LEARNER = (Outcome.ARCHIVE, Outcome.UNARCHIVE)
-UNDOABLE = (*MADE, *MOVED, *DATED, *COURSED, *TAKEN_BACK, *WHOLE_LEARNER)
+UNDOABLE = (*MADE, *MOVED, *DATED, *restoring.RECOUNTED, *COURSED, *TAKEN_BACK, *RENEWED, *WHOLE_LEARNER)
 
 
 def undoable(rollout_id: int) -> Select[Any]:
@@ -59,7 +61,7 @@ def undoable(rollout_id: int) -> Select[Any]:
 def people(case_: Case) -> Subquery:
     """One row for each certification, or learner as a whole, that the rollout changed: what it did, and how it is now."""
     did, now, stands = _did(case_), certification.alias("now"), standing(case_.today)
-    made, given = assignment.alias("made"), assignment.alias("given")
+    made, given, retired = assignment.alias("made"), assignment.alias("given"), course.alias("retired")
     whole = or_(did.c.archived_at.is_not(None), did.c.returned)
     return (
         select(
@@ -70,9 +72,10 @@ def people(case_: Case) -> Subquery:
             *[stands.c[name] for name in ("open_id", "due_on", "recertification_on", "own_on", "taken_id")],
             *[
                 now.c[name].label(f"{name}_now")
-                for name in ("override_on", "override_reason", "next_course_id", "cycle")
+                for name in ("override_on", "override_reason", "computed_on", "next_course_id", "cycle")
             ],
-            *[made.c[name].label(f"made_{name}") for name in ("certification_id", "progress", "completed_on")],
+            *[made.c[name].label(f"made_{name}") for name in ("progress", "completed_on", "course_id")],
+            retired.c.retired_on.label("version_retired_on"),
             given.c.certification_id.label("given_certification_id"),
             given.c.cycle.label("given_cycle"),
             given.c.due_on.label("given_due_on"),
@@ -82,7 +85,8 @@ def people(case_: Case) -> Subquery:
         .join_from(did, learner, learner.c.id == did.c.learner_id)
         .outerjoin(now, now.c.id == did.c.certification_id)
         .outerjoin(stands, stands.c.certification_id == did.c.certification_id)
-        .outerjoin(made, made.c.id == func.coalesce(did.c.made_id, did.c.moved_id))
+        .outerjoin(made, made.c.id == func.coalesce(did.c.made_id, did.c.moved_id, did.c.renewed_id))
+        .outerjoin(retired, retired.c.id == did.c.version_was)
         .outerjoin(given, given.c.id == did.c.given_id)
         .subquery("audience")
     )
@@ -108,6 +112,12 @@ def _did(case_: Case) -> Subquery:
             of(DATED, was.c.recertification_before).label("date_was"),
             of(DATED, was.c.recertification_after).label("date_became"),
             func.max(case((and_(was.c.outcome.in_(DATED), changed), was.c.course_after))).label("aligned_course"),
+            of(restoring.RECOUNTED, literal(1)).is_not(None).label("recounted"),
+            of(restoring.RECOUNTED, was.c.recertification_before).label("counted_was"),
+            of(restoring.RECOUNTED, was.c.recertification_after).label("counted_became"),
+            of(RENEWED, was.c.assignment_id).label("renewed_id"),
+            of(RENEWED, was.c.course_before).label("version_was"),
+            of(RENEWED, was.c.course_after).label("version_became"),
             of(COURSED, was.c.course_after).label("course_became"),
             of(COURSED, was.c.assignment_id).label("course_open_id"),
             of(TAKEN_BACK, was.c.assignment_id).label("given_id"),
@@ -121,8 +131,8 @@ def _did(case_: Case) -> Subquery:
 
 
 def rule(case_: Case, person: Any) -> Rule:
-    """Propose to put back who still stands as the rollout left them."""
-    started = or_(person.made_completed_on.is_not(None), and_(person.made_id.is_not(None), person.made_progress > 0))
+    """Propose to put back who has not begun and still stands as the rollout left them."""
+    started = or_(person.made_completed_on.is_not(None), person.made_progress > 0)
     due_after = case(
         (person.made_id.is_not(None), cast(null(), Date)),
         (person.given_id.is_not(None), person.given_due_on),
@@ -131,6 +141,7 @@ def rule(case_: Case, person: Any) -> Rule:
     )
     date_after = case(
         (person.date_became.is_not(None), person.date_was),
+        (person.recounted, person.counted_was),
         (person.made_id.is_not(None), person.own_on),
         (person.given_id.is_not(None), cast(null(), Date)),
         else_=person.recertification_on,
@@ -138,14 +149,15 @@ def rule(case_: Case, person: Any) -> Rule:
     return Rule(
         outcome=chosen(
             (started, Outcome.SKIP_STARTED),
-            (_moved_on(person, _undone(case_)), Outcome.SKIP_CHANGED_SINCE_REVIEW),
+            (changed_since(person, _undone(case_)), Outcome.SKIP_CHANGED_SINCE_REVIEW),
+            (person.version_retired_on <= case_.today, Outcome.SKIP_NO_COURSE),
             otherwise=Outcome.UNDO,
         ),
         flags=flag(person.no_email, Flag.NO_EMAIL) + flag(_told(person), Flag.TOLD),
         due=(person.due_on, due_after),
         recertification=(person.recertification_on, date_after),
-        course=(person.taken_id, func.coalesce(person.course_was, person.taken_id)),
-        assignment=func.coalesce(person.made_id, person.given_id, person.moved_id),
+        course=(person.taken_id, func.coalesce(person.course_was, person.version_was, person.taken_id)),
+        assignment=func.coalesce(person.made_id, person.given_id, person.moved_id, person.renewed_id),
     )
 
 
@@ -153,45 +165,6 @@ def _told(person: Any) -> ColumnElement[bool]:
     """Whether mail about what is taken back may have reached them."""
     made = was_told(person.made_id)
     return or_(made, and_(person.made_id.is_(None), was_told(person.moved_id, person.due_became)))
-
-
-def _moved_on(person: Any, rollout_id: int) -> ColumnElement[bool]:
-    """Whether somebody else has changed since what the rollout changed."""
-    gone = and_(person.made_id.is_not(None), person.open_id.is_distinct_from(person.made_id))
-    renamed = and_(person.made_id.is_not(None), person.next_course_id_now.is_not(None))
-    another = or_(
-        person.override_on_now.is_distinct_from(person.date_became),
-        person.override_reason_now.is_distinct_from(f"rollout {rollout_id}"),  # the same day, set by another hand
-    )
-    dated = and_(person.date_became.is_not(None), another)
-    opened = and_(person.date_became.is_not(None), person.made_id.is_(None), person.open_id.is_not(None))
-    coursed = and_(
-        func.coalesce(person.aligned_course, person.course_became).is_not(None),
-        person.made_id.is_(None),
-        func.coalesce(person.next_course_id_now, person.taken_id).is_distinct_from(
-            func.coalesce(person.aligned_course, person.course_became)
-        ),
-    )
-    taken_up = and_(person.course_became.is_not(None), person.open_id.is_distinct_from(person.course_open_id))
-    only_moved = and_(person.moved_id.is_not(None), person.made_id.is_(None), person.date_became.is_(None))
-    moved = and_(
-        only_moved,
-        or_(
-            person.open_id.is_distinct_from(person.moved_id),
-            person.due_on.is_distinct_from(person.due_became),
-        ),
-    )
-    given = and_(
-        person.given_id.is_not(None),
-        or_(
-            person.open_id.is_not(None),
-            person.given_certification_id.is_not(None),
-            person.cycle_now >= person.given_cycle,
-        ),
-    )
-    back = and_(person.archived_at.is_not(None), person.archived_now.is_distinct_from(person.archived_at))
-    out_again = and_(person.returned, person.archived_now.is_not(None))
-    return or_(gone, renamed, dated, opened, coursed, taken_up, moved, given, back, out_again)
 
 
 def moved(chunk: Chunk) -> ColumnElement[bool]:
@@ -221,10 +194,11 @@ def apply(chunk: Chunk) -> None:
     detach(chunk, made)
     restoring.give_back(chunk, and_(mine, item.assignment_id.in_(_assignments(was, TAKEN_BACK))))
     restoring.due_dates(chunk, moved_back)
+    restoring.versions(chunk, and_(mine, item.assignment_id.in_(_assignments(was, RENEWED))))
     touched = certification.c.id.in_(select(item.certification_id).where(mine))
     leave_to_people(chunk.connection, touched, today=chunk.case.today, because=LeftBecause.UNDONE)
     archiving.bring_back(chunk, _learners(was, mine, Outcome.ARCHIVE))
-    archiving.put_away(chunk, _learners(was, mine, Outcome.UNARCHIVE))
+    archiving.put_away(chunk, _learners(was, mine, Outcome.UNARCHIVE), undoes=_undone(chunk.case))
 
 
 def _assignments(was: Subquery, outcomes: tuple[Outcome, ...]) -> Select[Any]:

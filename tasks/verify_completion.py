@@ -35,7 +35,11 @@ def uncovered(case_: Case) -> Select[Any]:
 
     Columns: email, employee_id, training_type. Nothing is assigned to them: the list is for a person to decide.
     """
-    covered = and_(certification.c.learner_id == learner.c.id, certification.c.training_type_id == training_type.c.id)
+    covered = and_(
+        certification.c.learner_id == learner.c.id,
+        certification.c.training_type_id == training_type.c.id,
+        certification.c.course_id.is_not(None),  # else all that was in it was taken back
+    )
     left_out = and_(
         exclusion.c.rollout_id == case_.rollout_id,
         exclusion.c.learner_id == learner.c.id,

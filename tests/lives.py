@@ -36,7 +36,7 @@ from tests.world import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import datetime
     from pathlib import Path
 
@@ -129,8 +129,15 @@ class House:
     Its statements are compiled before anybody is forked; no connection is open then.
     """
 
-    def __init__(self, folder: Path, url: str, post: FaultServer) -> None:
-        self.folder, self.post = folder, post
+    def __init__(
+        self,
+        folder: Path,
+        url: str,
+        post: FaultServer,
+        furnish: Callable[[Workbench], None] | None = None,
+        life: Callable[[Workbench], None] = live,
+    ) -> None:
+        self.folder, self.post, self.life = folder, post, life
         made = a_bench(url, folder, post.address)
         # a process may die, the machine does not: nobody need wait for the disk
         self.bench = replace(made, database=Database(url, durable=False))
@@ -138,7 +145,10 @@ class House:
         with self.bench.database.write() as connection:
             some_users(connection)
             ten_learners(connection)
-            if not self.bench.database.is_sqlite:
+        if furnish is not None:
+            furnish(self.bench)
+        if not self.bench.database.is_sqlite:
+            with self.bench.database.write() as connection:
                 _keep_aside(connection)
         self.bench.database.dispose()
         if self.bench.database.is_sqlite:
@@ -157,7 +167,7 @@ class House:
 
     def undisturbed(self) -> tuple[list[tuple[int, str]], Seen]:
         """Live once without a crash; return where one could happen, and what is left in the end."""
-        points = crash_points(lambda: live(self.bench), self.post)
+        points = crash_points(lambda: self.life(self.bench), self.post)
         left = look(self.bench)
         self.bench.database.dispose()
         return points, left

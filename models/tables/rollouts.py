@@ -130,6 +130,16 @@ certification_before = Table(
     sqlite_with_rowid=False,
 )
 
+# Since when a learner had been archived whom an action brought back.
+learner_before = Table(
+    "learner_before",
+    metadata,
+    Column("proposal_id", BigId, ForeignKey("proposal.id"), primary_key=True),
+    Column("learner_id", BigId, ForeignKey("learner.id"), primary_key=True),
+    Column("archived_at", Instant, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 # Whom an action is about, resolved once from what a person chose, and never changed.
 selection = Table(
     "selection",

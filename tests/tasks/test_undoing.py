@@ -6,17 +6,23 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
+from models import ledger
 from models.errors import Refused
 from models.selection import Chosen
 from models.tables import assignment, certification, learner
 from models.words import RolloutState, StepSlug
 from tasks import automatic, ordering
 from tasks.ordering import Asked
+from tasks.proposing import case_of
 from tasks.undo_order import place_undo
+from tasks.verify_completion import uncovered
 from tests.world import (
+    NOW,
     OPERATOR,
+    Held,
+    a_learner,
     mailing,
     on,
     rows,
@@ -73,13 +79,23 @@ ACTIONS = {
     "assign": Asked(StepSlug.ASSIGN, EVERYBODY, course="C-2"),
     "unassign": Asked(StepSlug.UNASSIGN, EVERYBODY, course="C-1"),
     "archive": Asked(StepSlug.ARCHIVE, EVERYBODY),
+    "unarchive": Asked(StepSlug.UNARCHIVE, Chosen(("E5",))),
 }
+
+
+def ten_who_have_not_begun(bench: Workbench) -> None:
+    """One of each kind; the one that was archived has been so for some days, and has a date that is over."""
+    with writing(bench) as connection:
+        ten_learners(connection)
+        connection.execute(update(assignment).where(assignment.c.completed_on.is_(None)).values(progress=0))
+        connection.execute(
+            update(learner).where(learner.c.archived_at.is_not(None)).values(archived_at=NOW - timedelta(days=9))
+        )
 
 
 @pytest.mark.parametrize("action", sorted(ACTIONS))
 def test_an_action_taken_back_leaves_everything_as_before_it(bench: Workbench, action: str) -> None:
-    with writing(bench) as connection:
-        ten_learners(connection)
+    ten_who_have_not_begun(bench)
     before = facts(bench)
     rollout_id = do(bench, ACTIONS[action])
     assert facts(bench) != before
@@ -87,16 +103,46 @@ def test_an_action_taken_back_leaves_everything_as_before_it(bench: Workbench, a
     counts = undo(bench, rollout_id)
 
     after = facts(bench)
-    if action == "assign":  # a certification that was made for it stays, with nothing in it
+    if action == "assign":  # the ledger's lines are about a certification that was made for it: it stays, empty
         known = {row.id for row in before["certifications"]}
+        empty = [row for row in after["certifications"] if row.id not in known]
+        assert all({*row[3:]} == {0, None} for row in empty)
         after["certifications"] = [row for row in after["certifications"] if row.id in known]
     assert set(counts) == {"undo"}
     assert after == before
 
 
-def test_a_whole_rollout_taken_back_leaves_everything_as_before_it(bench: Workbench, post: FaultServer) -> None:
+def test_who_had_no_certification_is_listed_as_uncovered_again(bench: Workbench) -> None:
     with writing(bench) as connection:
-        ten_learners(connection)
+        a_learner(connection, 1)
+    rollout_id = do(bench, ACTIONS["assign"])
+    assert _uncovered(bench, rollout_id) == []
+    undo(bench, rollout_id)
+    assert _uncovered(bench, rollout_id) == [("E1", "conduct")]
+
+
+def _uncovered(bench: Workbench, rollout_id: int) -> list[tuple[str, str]]:
+    with bench.database.read() as connection:
+        case = case_of(connection, ledger.load(connection, rollout_id), {}, bench.today())
+        return [(row.employee_id, row.training_type) for row in connection.execute(uncovered(case))]
+
+
+@pytest.mark.parametrize("day_after", [0, 1])
+def test_what_the_upkeep_assigned_by_itself_is_taken_back_and_left_to_people(bench: Workbench, day_after: int) -> None:
+    ten_who_have_not_begun(bench)
+    before = facts(bench)
+    [rollout_id] = automatic.recertify(bench).rollouts
+    assert facts(bench) != before
+
+    later = on(bench, bench.today() + timedelta(days=day_after))
+    assert set(undo(later, rollout_id)) == {"undo"}
+
+    assert facts(bench) == before
+    assert automatic.recertify(later).certifications == 0
+
+
+def test_a_whole_rollout_taken_back_leaves_everything_as_before_it(bench: Workbench, post: FaultServer) -> None:
+    ten_who_have_not_begun(bench)
     before = facts(bench)
     rollout_id = started(bench)
     later = on(mailing(bench, post.address), date(2026, 12, 1))
@@ -123,6 +169,24 @@ def test_who_has_started_is_left_as_they_are_and_listed(bench: Workbench) -> Non
         assignment.c.rollout_id == rollout_id, assignment.c.certification_id.is_not(None)
     )
     assert [row.progress for row in rows(bench, held)] == [10]
+
+
+@pytest.mark.parametrize("values", [{"progress": 1}, {"completed_on": date(2026, 11, 23), "progress": 100}])
+def test_whose_due_date_was_moved_and_who_has_begun_keeps_the_later_day(
+    bench: Workbench, values: dict[str, Any]
+) -> None:
+    with writing(bench) as connection:
+        for number in (1, 2):
+            a_learner(connection, number, Held(open_due="2026-12-01"))
+    rollout_id = do(bench, ACTIONS["due-date"])
+    first = select(func.min(assignment.c.id)).where(assignment.c.completed_on.is_(None)).scalar_subquery()
+    with writing(bench) as connection:
+        connection.execute(update(assignment).where(assignment.c.id == first).values(**values))
+
+    assert undo(bench, rollout_id) == {"undo": 1, "skip-started": 1}
+
+    days = rows(bench, select(assignment.c.due_on).where(assignment.c.due_on.is_not(None)).order_by(assignment.c.id))
+    assert [row.due_on for row in days] == [date(2027, 1, 31), date(2026, 12, 1)]
 
 
 def test_who_starts_after_the_proposal_is_left_as_they_are(bench: Workbench) -> None:
