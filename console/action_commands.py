@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 from datetime import date
 from itertools import islice
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
@@ -16,7 +16,7 @@ from console.bench import opened_bench
 from console.desk import mail_notes
 from console.item_output import compact_item, write_items_json
 from console.output import answer, say
-from console.parameters import As
+from console.parameters import As, Day
 from models.errors import Refused, WrongInput
 from models.selection import Chosen
 from models.words import RolloutState, Status, StepSlug
@@ -44,6 +44,12 @@ class Given:
         status: Only certifications of this status.
         training_type: Only this training type.
         search: Only who has each of these words in name, address, Employee ID, department or location.
+        current_course: Only who last took, or has open, the course of this code.
+        department: Only this department.
+        location: Only this location.
+        day: Which day --since and --until are about.
+        since: Only from this day on, YYYY-MM-DD.
+        until: Only up to this day, YYYY-MM-DD.
         all_: Every learner who is not archived; asks for their number.
         yes: Do it without asking; for scripts. A large action is reviewed all the same.
         json: One JSON document: action, rollout, state, selected, digest, counts, items.
@@ -54,6 +60,12 @@ class Given:
     status: Status | None = None
     training_type: str | None = None
     search: str = ""
+    current_course: str = ""
+    department: str = ""
+    location: str = ""
+    day: Day = "recertification_on"
+    since: date | None = None
+    until: date | None = None
     all_: Annotated[bool, Parameter(name="--all")] = False
     yes: bool = False
     json: bool = False
@@ -62,7 +74,13 @@ class Given:
     def chosen(self) -> Chosen:
         """The choice, for the selection to resolve."""
         status = self.status.value if self.status else None
-        return Chosen(tuple(self.learner or ()), status, self.training_type, self.search, self.all_)
+        places: dict[str, Any] = {
+            "course": self.current_course,
+            "department": self.department,
+            "location": self.location,
+        }
+        days: dict[str, Any] = {"day": self.day, "since": self.since, "until": self.until}
+        return Chosen(tuple(self.learner or ()), status, self.training_type, self.search, self.all_, **places, **days)
 
 
 def recertify(given: Given) -> int:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import closing
+from datetime import date
 from typing import Any, Literal, cast
 
 from sqlalchemy import Connection
 
 from console.bench import opened_bench
 from console.output import write_csv, write_json_array, write_table
+from console.parameters import Day
 from models import choices
 from models import learners as roster_list
 from models.errors import WrongInput
+from models.learner_pages import Wanted, narrowed
 from models.roster import training_type_ids
 from models.words import Status
 
@@ -25,6 +28,12 @@ def learners(
     status: Status | None = None,
     training_type: str | None = None,
     search: str | None = None,
+    current_course: str = "",
+    department: str = "",
+    location: str = "",
+    day: Day = "recertification_on",
+    since: date | None = None,
+    until: date | None = None,
     format: Format = "table",  # noqa: A002 - the option's name
 ) -> None:
     """List who stands where: one row for each certification, and one for each learner who has none.
@@ -33,18 +42,22 @@ def learners(
         status: Only certifications of this status.
         training_type: Only this training type.
         search: Only who has each of these words in name, address, Employee ID, department or location.
+        current_course: Only who last took, or has open, the course of this code.
+        department: Only this department.
+        location: Only this location.
+        day: Which day --since and --until are about.
+        since: Only from this day on, YYYY-MM-DD.
+        until: Only up to this day, YYYY-MM-DD.
         format: A table for people, or everything as CSV or as one JSON array.
     """
     with opened_bench() as bench, bench.database.read() as connection:
         if training_type is not None:
             _require_known(connection, training_type)
-        query = roster_list.learners(
-            today=bench.today(),
-            upcoming_within_days=choices.read(connection).upcoming_within_days,
-            status=status,
-            training_type=training_type,
-            search=search or "",
+        places = {"course": current_course, "department": department, "location": location}
+        wanted = Wanted(
+            status or "", training_type or "", search=search or "", day=day, since=since, until=until, **places
         )
+        query = narrowed(wanted, bench.today(), choices.read(connection).upcoming_within_days)
         rows = cast("Generator[dict[str, str | None]]", roster_list.read(connection, query))
         with closing(rows):  # before the connection, also when nobody reads us to the end
             _write(rows, format)

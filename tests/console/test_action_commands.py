@@ -28,6 +28,13 @@ def test_the_items_are_answered_with_what_was_applied(recert: Callable[..., Any]
     }  # fmt: skip
 
 
+def test_the_filters_of_the_list_choose_the_same_lines(recert: Callable[..., Any], bench: Workbench) -> None:
+    assert bench
+    where = ("--current-course", "C-1", "--department", "Sales", "--day", "due_on", "--until", "2026-10-31")
+    ended = recert("renotify", *where, *BY, "--json")
+    assert [item["employee_id"] for item in ended.json["items"]] == ["E2"]
+
+
 def test_what_cannot_be_done_for_anybody_is_refused_and_what_stands_already_is_not(
     recert: Callable[..., Any], bench: Workbench
 ) -> None:

@@ -64,9 +64,8 @@ def test_due_learners_are_found_ticked_recertified_and_notified(
     expect(page.get_by_role("heading", level=1, name="Recertify: 4 lines?")).to_be_visible()
     assert post.kept == []
     page.get_by_role("button", name="Recertify", exact=True).dblclick()
-    expect(
-        page.get_by_text("The recertification courses are assigned, and your learners are notified.")
-    ).to_be_visible()
+    told = "The recertification courses are assigned, and your learners are notified."
+    expect(page.get_by_text(told)).to_be_visible(timeout=30_000)  # the page moves by itself
     assert len(post.kept) == 4
     assert outcomes(forty, 1) == {"recertify": {"recertify": 4}}
     assert count(forty, assignment, assignment.c.rollout_id == 1) == 4
@@ -90,7 +89,7 @@ def test_all_that_match_are_a_second_step_and_survive_the_filters(
     expect(page.get_by_text("44 lines selected")).to_be_visible()
     page.get_by_role("button", name="Recertify", exact=True).click()
     page.get_by_role("button", name="Recertify", exact=True).click()
-    expect(page.get_by_text("and your learners are notified.")).to_be_visible(timeout=10_000)
+    expect(page.get_by_text("and your learners are notified.")).to_be_visible(timeout=30_000)
     assert outcomes(forty, 1) == {"recertify": {"recertify": 43, "skip-no-course": 1}}
     assert len(post.kept) == 42, "one of them has no address"
     page.get_by_text("Take it back").click()
