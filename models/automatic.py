@@ -8,12 +8,13 @@ assigns later by itself: their Recertification Date is noted as left to people, 
 from __future__ import annotations
 
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, literal, or_, select, update
 
 from models.dates import utc_day
-from models.roster import standing
+from models.roster import DAYS_KEPT, standing
 from models.tables import (
     assignment,
     certification,
@@ -32,6 +33,7 @@ def own_on() -> ColumnElement[Any]:
     return func.coalesce(certification.c.override_on, certification.c.computed_on)
 
 
+@lru_cache(2 * DAYS_KEPT)
 def due(today: date, *, left: bool = False) -> Select[Any]:
     """Select ``roster.standing``'s columns of every certification to assign by itself on *today*.
 

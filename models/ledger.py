@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, select, update
 
 from models.errors import UnknownRollout
 from models.orders import ActionPlan, stored_plan
@@ -84,6 +84,14 @@ class Rollout:
         return isinstance(self.plan, ActionPlan) and not self.plan.order.review
 
 
+_STEPS = (
+    select(rollout_step, *[column.label(f"p_{column.name}") for column in proposal.c])
+    .outerjoin(proposal, and_(proposal.c.step_id == rollout_step.c.id, proposal.c.withdrawn_at.is_(None)))
+    .where(rollout_step.c.rollout_id == bindparam("of_rollout"))
+    .order_by(rollout_step.c.position)
+)
+
+
 def load(connection: Connection, rollout_id: int, *, lock: bool = False) -> Rollout:
     """Return one rollout.
 
@@ -112,12 +120,7 @@ def rollouts(connection: Connection, *, alive: bool = False) -> list[Rollout]:
 
 def steps(connection: Connection, rollout_id: int) -> dict[StepSlug, StepRecord]:
     """The rollout's steps by slug, in checklist order, each with its current proposal."""
-    rows = connection.execute(
-        select(rollout_step, *[column.label(f"p_{column.name}") for column in proposal.c])
-        .outerjoin(proposal, and_(proposal.c.step_id == rollout_step.c.id, proposal.c.withdrawn_at.is_(None)))
-        .where(rollout_step.c.rollout_id == rollout_id)
-        .order_by(rollout_step.c.position)
-    )
+    rows = connection.execute(_STEPS, {"of_rollout": rollout_id})
     return {StepSlug(row.slug): _step(row) for row in rows}
 
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import CTE, ColumnElement, Subquery, and_, case, func, null, or_, select
 
 from models.tables import assignment, certification, course, learner, training_type
 
+# Statements say the same all day long, and putting a large one together takes longer than a small database's answer.
+DAYS_KEPT = 4
 
+
+@lru_cache(DAYS_KEPT)
 def succession(day: date) -> CTE:
     """Map each course to the one that is given for it on *day*, through chains of successors.
 
@@ -28,6 +33,7 @@ def succession(day: date) -> CTE:
     return select(chain.c.origin_id, chain.c.given_id).where(living).cte("succession")
 
 
+@lru_cache(DAYS_KEPT)
 def standing(day: date) -> Subquery:
     """One row for every certification, as it stands on *day*.
 

@@ -18,7 +18,7 @@ UNSENT = (MessageState.HELD, MessageState.QUEUED, MessageState.DEFERRED)
 
 def cancel_of_learners(connection: Connection, learners: Select[Any], *, at: datetime, by: str, reply: str) -> int:
     """Cancel all unsent mail to and about *learners* (a statement that finds their ids); return how many."""
-    return cancel(connection, and_(_unsent(), message.c.learner_id.in_(learners)), at=at, by=by, reply=reply)
+    return cancel(connection, and_(is_unsent(), message.c.learner_id.in_(learners)), at=at, by=by, reply=reply)
 
 
 def cancel_without_address(connection: Connection, learners: Select[Any], *, at: datetime, by: str, reply: str) -> int:
@@ -26,7 +26,7 @@ def cancel_without_address(connection: Connection, learners: Select[Any], *, at:
     to_manager = message.c.recipient.like(f"{MANAGER_PREFIX}%")
     address = case((to_manager, learner.c.manager_email), else_=learner.c.email)
     nowhere = select(learner.c.id).where(learner.c.id == message.c.learner_id, address.is_(None)).correlate(message)
-    theirs = and_(_unsent(), message.c.learner_id.in_(learners), exists(nowhere))
+    theirs = and_(is_unsent(), message.c.learner_id.in_(learners), exists(nowhere))
     return cancel(connection, theirs, at=at, by=by, reply=reply)
 
 
@@ -36,7 +36,9 @@ def cancel_finished(connection: Connection, learners: Select[Any], *, at: dateti
     lines = line.where(message_line.c.message_id == message.c.id)
     still_open = exists(lines.where(assignment.c.completed_on.is_(None)).correlate(message))
     asks = message.c.kind != MessageKind.ESCALATION_RESOLVED.value  # which tells that they are completed
-    finished = and_(_unsent(), asks, message.c.learner_id.in_(learners), exists(lines.correlate(message)), ~still_open)
+    finished = and_(
+        is_unsent(), asks, message.c.learner_id.in_(learners), exists(lines.correlate(message)), ~still_open
+    )
     return cancel(connection, finished, at=at, by=by, reply="all that it asks for is done")
 
 
@@ -71,10 +73,9 @@ def cancel_lines(
     theirs = and_(which, message.c.learner_id.in_(learners))
     line = select(message_line.c.message_id).where(message_line.c.message_id == message.c.id).correlate(message)
     other = exists(line.where(message_line.c.assignment_id.not_in(gone)))
-    waiting = message.c.state.in_([state.value for state in states])
-    whole = and_(theirs, waiting, exists(line.where(message_line.c.assignment_id.in_(gone))), ~other)
+    whole = and_(theirs, is_unsent(states), exists(line.where(message_line.c.assignment_id.in_(gone))), ~other)
     cancelled = cancel(connection, whole, at=at, by=by, reply="what it asks for was taken back")
-    touched = select(message.c.id).where(theirs, _unsent())
+    touched = select(message.c.id).where(theirs, is_unsent())
     lines = and_(message_line.c.message_id.in_(touched), message_line.c.assignment_id.in_(gone))
     connection.execute(delete(message_line).where(lines))
     return cancelled
@@ -94,9 +95,15 @@ def readdress(connection: Connection, learners: Select[Any], *, which: ColumnEle
     address = case((to_manager, learner.c.manager_email), else_=learner.c.email)
     moved = select(address).where(learner.c.id == message.c.learner_id, address != message.c.to_address)
     moved = moved.correlate(message)
-    theirs = and_(_unsent() if which is None else which, message.c.learner_id.in_(learners), exists(moved))
+    theirs = and_(is_unsent() if which is None else which, message.c.learner_id.in_(learners), exists(moved))
     return connection.execute(update(message).where(theirs).values(to_address=moved.scalar_subquery())).rowcount
 
 
-def _unsent() -> ColumnElement[bool]:
-    return message.c.state.in_([state.value for state in UNSENT])
+def is_unsent(states: Sequence[MessageState] = UNSENT) -> ColumnElement[bool]:
+    """Whether a row of ``message`` may still be taken back: it is in one of these states.
+
+    Found by their state first: they are few beside all that was ever sent, which SQLite's planner cannot know.
+    """
+    waiting, words = message.alias("waiting"), [state.value for state in states]
+    found = select(waiting.c.id).where(waiting.c.state.in_(words))
+    return and_(message.c.state.in_(words), message.c.id.in_(found))

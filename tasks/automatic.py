@@ -74,13 +74,13 @@ def recertify(bench: Workbench, *, learners: int = CHUNK_ROWS) -> Assigned:
     """
     with bench.database.write() as connection:
         one_at_a_time(connection)
-        _leave_unusually_many(connection, bench)
+        waiting = _waiting(connection, bench)
     made = []
-    while True:
+    for _ in range(0, waiting, learners):
         with bench.database.write() as connection:
             one_at_a_time(connection)
             rollout_id = _assign(connection, bench, learners)
-        if rollout_id is None:
+        if rollout_id is None:  # another upkeep was quicker
             break
         made.append(rollout_id)
     with bench.database.read() as connection:
@@ -90,6 +90,8 @@ def recertify(bench: Workbench, *, learners: int = CHUNK_ROWS) -> Assigned:
 
 def _counted(connection: Connection, rollouts: Sequence[int]) -> tuple[int, int, int]:
     """How many certifications and learners these rollouts assigned to, and how many letters they queued."""
+    if not rollouts:
+        return 0, 0, 0
     assigned = select(func.count(), func.count(certification.c.learner_id.distinct())).join_from(
         assignment, certification, assignment.c.certification_id == certification.c.id
     )
@@ -98,16 +100,18 @@ def _counted(connection: Connection, rollouts: Sequence[int]) -> tuple[int, int,
     return certifications, learners, connection.execute(letters).scalar_one()
 
 
-def _leave_unusually_many(connection: Connection, bench: Workbench) -> None:
-    """Where more people are due than may be assigned unseen, leave all of them to people."""
+def _waiting(connection: Connection, bench: Workbench) -> int:
+    """How many people may be assigned to by themselves; where they are unusually many, leave them to people: none."""
     today = bench.today()
     due = automatic.due(today).subquery("due")
     numbers = select(func.count(), func.count(due.c.learner_id.distinct())).select_from(due)
     certifications, people = connection.execute(numbers).one()
+    if people <= ALWAYS_ALLOWED:
+        return int(people)
     share = choices.read(connection).automatic_review_share
     most = max(ALWAYS_ALLOWED, automatic.active_learners(connection) * share // 100)
     if people <= most:
-        return
+        return int(people)
     which = certification.c.id.in_(select(due.c.certification_id))
     automatic.leave_to_people(connection, which, today=today, because=LeftBecause.UNUSUALLY_MANY)
     audit.record(
@@ -118,6 +122,7 @@ def _leave_unusually_many(connection: Connection, bench: Workbench) -> None:
         subject=f"day {today}",
         detail={"certifications": certifications, "learners": people, "allowed": most},
     )
+    return 0
 
 
 def _assign(connection: Connection, bench: Workbench, learners: int) -> int | None:

@@ -27,7 +27,7 @@ class Series:
         kind: of the letter.
         prefix: of its recipient's key.
         address: where it goes, over ``learner``; null where it cannot.
-        calls_for: select of ``learner_id``: who is to be written to on a day.
+        calls_for: select of ``learner_id``, from ``learner`` among others: who is to be written to on a day.
         lists: select of ``id`` and ``due_on``: the assignments that a letter of that day lists.
     """
 
@@ -122,8 +122,12 @@ def _resolved(today: date) -> Select[Any]:
         message_line, message, message.c.id == message_line.c.message_id
     )
     escalated = lines.where(message.c.kind == MessageKind.ESCALATION.value, _ARRIVED)
-    told = lines.where(
-        message.c.kind == MessageKind.ESCALATION_RESOLVED.value, message_line.c.assignment_id == assignment.c.id
+    # One within the other: as a join, SQLite looked for each assignment at every letter of the kind there ever was.
+    resolved = select(literal(1)).where(
+        message.c.id == message_line.c.message_id, message.c.kind == MessageKind.ESCALATION_RESOLVED.value
+    )
+    told = select(literal(1)).where(
+        message_line.c.assignment_id == assignment.c.id, exists(resolved.correlate(message_line))
     )
     return assignments().where(
         assignment.c.id.in_(escalated),

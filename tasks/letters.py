@@ -14,7 +14,7 @@ from mail.calendar import DueDate, DueDates
 from mail.connection import Parcel
 from mail.letters import Attachment, Letterhead, Stationery
 from mail.rehearsal import Reader, reader
-from mail.wordings import WordingInvalid
+from mail.wordings import Wording, WordingInvalid
 from models import choices
 from models.outbox import TO_MANAGERS, occasion_token
 from models.post_history import cancel, change
@@ -155,10 +155,12 @@ class Letters:
         context, _, _ = self.content(connection, row, self._lines(connection, [key])[key], masked=True)
         return row.kind, row.language or "en", context
 
-    def stationery(self, connection: Connection) -> Stationery:
-        """The stationery with the wordings that rule now."""
+    def stationery(self, connection: Connection, drafts: Mapping[tuple[str, str], Wording] | None = None) -> Stationery:
+        """The stationery with the wordings that rule now, but for *drafts*, by (kind, language)."""
         self._look_up(connection)
-        return self._stationery
+        if not drafts:
+            return self._stationery
+        return Stationery(self._letterhead, {**own_wordings.own_wordings(connection), **drafts})
 
     def due(self, kind: MessageKind, number: int, at: datetime, lines: Sequence[Line]) -> DueDates | None:
         """What goes into the reader's calendar, or out of it again.

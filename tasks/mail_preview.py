@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, func, or_, select
 
 from mail.facts import EXAMPLE_CODE, KINDS, TO_A_LEARNER, samples
 from mail.letters import Stationery
+from mail.wordings import Wording
 from models import choices
 from models.addresses import address_key
 from models.choices import Choices
@@ -66,7 +67,13 @@ class _Reader:
 
 
 def preview(
-    connection: Connection, bench: Workbench, kind: str, *, who: str | None = None, language: str | None = None
+    connection: Connection,
+    bench: Workbench,
+    kind: str,
+    *,
+    who: str | None = None,
+    language: str | None = None,
+    draft: Wording | None = None,
 ) -> Previewed:
     """Write a mail of *kind* as it would be written today.
 
@@ -76,6 +83,7 @@ def preview(
         kind: of mail.
         who: a learner's address or Employee ID; None for sample facts.
         language: instead of the learner's.
+        draft: a wording that is not chosen yet, instead of the one that rules for *language*.
 
     Raises:
         WrongInput: no such kind or learner, a kind that learners do not get, or a wording that cannot be used.
@@ -84,9 +92,9 @@ def preview(
     if kind not in KINDS:
         raise WrongInput(f"{kind[:80]!r} is no kind of mail with a wording; there are {', '.join(KINDS)}")
     letters = Letters(bench)
-    stationery = letters.stationery(connection)
     reader = _sample(kind, letters) if who is None else _learner(connection, bench, letters, kind, who)
     spoken = language or reader.language
+    stationery = letters.stationery(connection, {(kind, spoken): draft} if draft else None)
     with usable():
         return Previewed(
             to=reader.to,

@@ -27,14 +27,13 @@ from models.outbox import day_occasion, message_id_sql, occasion_token
 from models.post_history import cancel
 from models.staging import count
 from models.tables import assignment, certification, learner, message, message_line
-from models.unsent import UNSENT
+from models.unsent import is_unsent
 from models.words import MessageKind, MessageState
 from tasks.letter_series import Series, assignments, stands, to_learners, to_managers, to_managers_resolved
 from tasks.notices import MESSAGE_COLUMNS
 from tasks.workbench import Workbench
 
 CHUNK_LEARNERS = 20_000
-_UNSENT = message.c.state.in_([state.value for state in UNSENT])
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,10 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class _Share:
-    """What one transaction writes: letters of one day to learners ``above < id <= upto``."""
+    """What one transaction writes: letters of one day to learners ``above < id <= upto``.
+
+    ``is_last``: nobody beyond them is called for. ``after``: the newest letter that was there before.
+    """
 
     connection: Connection
     series: Series
@@ -57,6 +59,8 @@ class _Share:
     today: date
     above: int
     upto: int
+    is_last: bool
+    after: int
 
     @property
     def occasion(self) -> str:
@@ -110,17 +114,21 @@ def _write_letters(bench: Workbench, series: Series, learners: int) -> tuple[int
             share = _next_share(connection, series, bench, above, learners)
             if share is None:
                 return queued, superseded
-            queued += _queue(share)
-            superseded += _supersede(share)
+            if written := _queue(share):
+                superseded += _supersede(share)
+            queued += written
+        if share.is_last:
+            return queued, superseded
         above = share.upto
 
 
 def _next_share(connection: Connection, series: Series, bench: Workbench, above: int, learners: int) -> _Share | None:
     today = bench.today()
-    called = series.calls_for(today).where(certification.c.learner_id > above).distinct()
+    called = series.calls_for(today).where(certification.c.learner_id > above, series.address.is_not(None)).distinct()
     some = called.order_by(certification.c.learner_id).limit(learners).subquery()
-    upto = connection.execute(select(func.max(some.c.learner_id))).scalar()
-    return None if upto is None else _Share(connection, series, bench, today, above, upto)
+    newest = select(func.coalesce(func.max(message.c.id), 0)).scalar_subquery()
+    upto, number, after = connection.execute(select(func.max(some.c.learner_id), func.count(), newest)).one()
+    return None if upto is None else _Share(connection, series, bench, today, above, upto, number < learners, after)
 
 
 def _queue(share: _Share) -> int:
@@ -161,7 +169,7 @@ def _list(share: _Share) -> None:
     lines = (
         select(message.c.id, listed.c.id, listed.c.due_on, literal(share.today))
         .join_from(message, listed, listed.c.learner_id == message.c.learner_id)
-        .where(share.letters(message), ~there.exists())
+        .where(message.c.id > share.after, share.letters(message), ~there.exists())
     )
     columns = ["message_id", "assignment_id", "due_on", "told_on"]
     share.connection.execute(insert(message_line).from_select(columns, lines))
@@ -173,7 +181,7 @@ def _supersede(share: _Share) -> int:
         return 0
     newer = message.alias("newer")
     written = select(newer.c.learner_id).where(share.letters(newer))
-    older = and_(message.c.kind == share.series.kind.value, message.c.occasion != share.occasion, _UNSENT)
+    older = and_(message.c.kind == share.series.kind.value, message.c.occasion != share.occasion, is_unsent())
     return cancel(
         share.connection,
         and_(older, message.c.learner_id.in_(written)),
@@ -196,5 +204,5 @@ def _take_back(connection: Connection, bench: Workbench) -> int:
         )
     )
     kinds = message.c.kind.in_([MessageKind.REMINDER.value, MessageKind.ESCALATION.value])
-    over = and_(_UNSENT, kinds, ~exists(line.correlate(message)))
+    over = and_(is_unsent(), kinds, ~exists(line.correlate(message)))
     return cancel(connection, over, at=bench.now(), by="upkeep", reply="nothing of it is to be done any more")

@@ -46,6 +46,11 @@ SAID = {
     "answer-waits": "Recorded. Prefect does not answer just now; the run goes on when it is back.",
     "resolved": "Settled.",
     "saved": "Saved.",
+    "asked": "Confirmed. Where dates move, the approvers are asked now.",
+    "asked-later": "Confirmed. The approvers are asked as soon as mail server and Prefect answer.",
+    "worded": "These words rule now.",
+    "worded-asked": "These words rule now. Approvers whose list was read with other words are asked again.",
+    "left": "Left as it was; nothing was changed.",
     "verified": "The audit is whole: every row follows the one before it.",
 }
 # Every form's own: the session's sign, and a key that is good once.
@@ -76,9 +81,13 @@ def go_to(path: str, *, said: str = "") -> RedirectResponse:
 
 def download(name: str, columns: Sequence[str], rows: Callable[[], Iterable[Mapping[str, Any]]]) -> StreamingResponse:
     """Send a CSV file, row by row, that no spreadsheet runs; its name is made of plain letters only."""
+    return StreamingResponse(_csv(columns, rows), media_type="text/csv; charset=utf-8", headers=attached(name, "csv"))
+
+
+def attached(name: str, ending: str) -> dict[str, str]:
+    """What makes of an answer a file of this name, in plain letters only."""
     plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "list"
-    headers = {"Content-Disposition": f'attachment; filename="{plain}.csv"'}
-    return StreamingResponse(_csv(columns, rows), media_type="text/csv; charset=utf-8", headers=headers)
+    return {"Content-Disposition": f'attachment; filename="{plain}.{ending}"'}
 
 
 def _csv(columns: Sequence[str], rows: Callable[[], Iterable[Mapping[str, Any]]]) -> Iterator[str]:
@@ -88,7 +97,7 @@ def _csv(columns: Sequence[str], rows: Callable[[], Iterable[Mapping[str, Any]]]
     writer = csv.writer(piece)
     writer.writerow(columns)
     for number, row in enumerate(rows(), 1):
-        writer.writerow(safe_row(_cell(row[column]) for column in columns))
+        writer.writerow(safe_row(cell(row[column]) for column in columns))
         if number % ROWS_AT_ONCE == 0:
             yield piece.getvalue()
             piece.seek(0)
@@ -96,7 +105,8 @@ def _csv(columns: Sequence[str], rows: Callable[[], Iterable[Mapping[str, Any]]]
     yield piece.getvalue()
 
 
-def _cell(value: Any) -> Any:
+def cell(value: Any) -> Any:
+    """What stands in one cell: several are told with commas."""
     return ",".join(map(str, value)) if isinstance(value, list) else value
 
 
