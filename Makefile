@@ -58,6 +58,7 @@ bench: $(DEV)
 	@$(call say,measuring …)
 	@.venv/bin/python tests/bench/engine.py --json bench.json $(ARGS)
 	@.venv/bin/python tests/bench/imports.py --json bench.json $(ARGS)
+	@.venv/bin/python tests/bench/pages.py --json bench.json $(ARGS)
 	@.venv/bin/python tests/bench/letters.py
 	@.venv/bin/python tests/bench/mail.py --json bench-mail.json
 

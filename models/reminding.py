@@ -16,6 +16,8 @@ from sqlalchemy import ColumnElement, Integer, and_, case, cast, literal, null
 PAST_DUE_DAYS = (1, 4, 7, 14, 21, 30, 45, 60, 90)
 # A step that nobody took for so many days (a standstill, an import of old assignments) is let go.
 LATE_AT_MOST_DAYS = 7
+# Who is so far past due is written to no more.
+LAST_DAY = PAST_DUE_DAYS[-1] + LATE_AT_MOST_DAYS
 
 
 def schedule(days_before: Sequence[int]) -> list[int]:
@@ -51,5 +53,5 @@ def step_reached_sql(due_on: ColumnElement[Any], today: date, days_before: Seque
 def within_reach(due_on: ColumnElement[Any], today: date, days_before: Sequence[int]) -> ColumnElement[bool]:
     """Whether ``step_reached`` can be anything at all for this Due Date: two bounds that an index answers."""
     steps = schedule(days_before)
-    first = today - timedelta(days=steps[-1] + LATE_AT_MOST_DAYS)
+    first = today - timedelta(days=LAST_DAY)
     return and_(due_on >= first, due_on <= today - timedelta(days=steps[0]))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
 from typing import Any
 
 import psycopg
@@ -13,7 +13,6 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from models.errors import DatabaseUnavailable
 
-BATCH_ROWS = 2_000
 # any one number: who imports into a PostgreSQL database holds it, so that two imports do not meet halfway
 IMPORT_LOCK = 7_304_217
 
@@ -32,6 +31,12 @@ def staging_table(name: str, *columns: Column[Any]) -> Table:
 REFUSED_LINES = staging_table("refused_line")  # line numbers alone
 
 
+def hold_imports(connection: Connection) -> None:
+    """Let no other import begin until this unit of work ends; SQLite has one writer anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": IMPORT_LOCK})
+
+
 @contextmanager
 def staged(connection: Connection, *tables: Table) -> Iterator[None]:
     """Make *tables* for one import and take them away again; one import at a time.
@@ -40,8 +45,7 @@ def staged(connection: Connection, *tables: Table) -> Iterator[None]:
         connection: inside ``Database.write``.
         tables: of ``staging_table``.
     """
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": IMPORT_LOCK})
+    hold_imports(connection)
     for table in tables:
         table.create(connection)
         if connection.dialect.name == "postgresql":  # an index that no statement asks for would only slow the load
@@ -63,18 +67,45 @@ def load(connection: Connection, table: Table, rows: Iterable[Sequence[Any]], co
     Raises:
         DatabaseUnavailable: the connection was lost, or there is no room left.
     """
-    if connection.dialect.name == "sqlite":
-        return _load_by_insert(connection, table, iter(rows), columns)
+    stream = _load_by_insert if connection.dialect.name == "sqlite" else _load_by_copy
     try:
-        return _load_by_copy(connection, table, rows, columns)
-    except psycopg.OperationalError as error:
+        return stream(connection.connection.driver_connection, table, rows, columns)
+    except (sqlite3.OperationalError, psycopg.OperationalError) as error:
         raise DatabaseUnavailable(f"the database does not answer: {str(error).strip().splitlines()[0]}") from error
 
 
-def settle(connection: Connection, table: Table) -> None:
-    """Let PostgreSQL count what was loaded: without it, it plans for an empty table."""
+def load_unless_there(
+    connection: Connection, table: Table, rows: Iterable[Sequence[Any]], columns: Sequence[str]
+) -> int | None:
+    """Stream *rows* into the lasting *table*; None where a unique key is there already or comes twice: then none is stored.
+
+    Args:
+        connection: inside ``Database.write``.
+        table: any.
+        rows: as for ``load``.
+        columns: the names of the values, in order.
+
+    Raises:
+        DatabaseUnavailable: as ``load``.
+    """
+    try:
+        with connection.begin_nested():
+            return load(connection, table, rows, columns)
+    except (sqlite3.IntegrityError, psycopg.errors.UniqueViolation):
+        return None
+
+
+def settle(connection: Connection, table: Table, *names: str) -> None:
+    """Let PostgreSQL count what was loaded: without it, it plans for an empty table.
+
+    Args:
+        connection: inside ``Database.write``.
+        table: what was loaded.
+        names: the columns by which the statements that follow seek and join; of others nothing is learned now, and of a
+            lasting table the database looks at them itself, soon afterwards.
+    """
     if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql(f'ANALYZE "{table.name}"')
+        connection.exec_driver_sql(f'ANALYZE "{table.name}" ({", ".join(names)})')
 
 
 def insert_missing(connection: Connection, table: Table, names: Sequence[str], rows: Select[Any]) -> int:
@@ -98,23 +129,15 @@ def link(name: str) -> Column[int]:
     return Column(name, BigInteger().with_variant(Integer, "sqlite"))
 
 
-def _load_by_insert(connection: Connection, table: Table, rows: Iterator[Sequence[Any]], columns: Sequence[str]) -> int:
+def _load_by_insert(raw: Any, table: Table, rows: Iterable[Sequence[Any]], columns: Sequence[str]) -> int:
     marks = ", ".join("?" * len(columns))
     statement = f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608 - our own names
-    loaded = 0
-    while batch := list(islice(rows, BATCH_ROWS)):
-        connection.exec_driver_sql(statement, batch)
-        loaded += len(batch)
-    return loaded
+    return int(raw.executemany(statement, rows).rowcount)
 
 
-def _load_by_copy(connection: Connection, table: Table, rows: Iterable[Sequence[Any]], columns: Sequence[str]) -> int:
-    raw = connection.connection.driver_connection
-    if not isinstance(raw, psycopg.Connection):
-        raise TypeError("rows are copied through psycopg")
-    loaded = 0
-    with raw.cursor() as cursor, cursor.copy(f"COPY {table.name} ({', '.join(columns)}) FROM STDIN") as copy:
-        for row in rows:
-            copy.write_row(row)
-            loaded += 1
-    return loaded
+def _load_by_copy(raw: Any, table: Table, rows: Iterable[Sequence[Any]], columns: Sequence[str]) -> int:
+    with raw.cursor() as cursor:
+        with cursor.copy(f"COPY {table.name} ({', '.join(columns)}) FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
+        return int(cursor.rowcount)

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, case, delete, exists, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, delete, exists, or_, select, update
 
+from models.dates import days_between
 from models.outbox import MANAGER_PREFIX
 from models.post_history import cancel
+from models.reminding import LAST_DAY
 from models.tables import assignment, learner, message, message_line
 from models.words import MessageKind, MessageState
 
@@ -34,7 +36,7 @@ def cancel_finished(connection: Connection, learners: Select[Any], *, at: dateti
     """Cancel the unsent mail that asks for assignments of *learners*, all of which are completed; return how many."""
     line = select(message_line).join(assignment, assignment.c.id == message_line.c.assignment_id)
     lines = line.where(message_line.c.message_id == message.c.id)
-    still_open = exists(lines.where(assignment.c.completed_on.is_(None)).correlate(message))
+    still_open = exists(lines.where(assignment.c.completed_on.is_(None), speaks()).correlate(message))
     asks = message.c.kind != MessageKind.ESCALATION_RESOLVED.value  # which tells that they are completed
     finished = and_(
         is_unsent(), asks, message.c.learner_id.in_(learners), exists(lines.correlate(message)), ~still_open
@@ -72,7 +74,7 @@ def cancel_lines(
     """
     theirs = and_(which, message.c.learner_id.in_(learners))
     line = select(message_line.c.message_id).where(message_line.c.message_id == message.c.id).correlate(message)
-    other = exists(line.where(message_line.c.assignment_id.not_in(gone)))
+    other = exists(line.where(message_line.c.assignment_id.not_in(gone), speaks()))
     whole = and_(theirs, is_unsent(states), exists(line.where(message_line.c.assignment_id.in_(gone))), ~other)
     cancelled = cancel(connection, whole, at=at, by=by, reply="what it asks for was taken back")
     touched = select(message.c.id).where(theirs, is_unsent())
@@ -97,6 +99,12 @@ def readdress(connection: Connection, learners: Select[Any], *, which: ColumnEle
     moved = moved.correlate(message)
     theirs = and_(is_unsent() if which is None else which, message.c.learner_id.in_(learners), exists(moved))
     return connection.execute(update(message).where(theirs).values(to_address=moved.scalar_subquery())).rowcount
+
+
+def speaks() -> ColumnElement[bool]:
+    """Whether a row of ``message_line`` is reason enough for its ``message``: no reminder is for what is long past alone."""
+    reminders = message.c.kind.in_([MessageKind.REMINDER.value, MessageKind.ESCALATION.value])
+    return or_(~reminders, days_between(message_line.c.due_on, message_line.c.told_on) <= LAST_DAY)
 
 
 def is_unsent(states: Sequence[MessageState] = UNSENT) -> ColumnElement[bool]:

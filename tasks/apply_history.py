@@ -24,6 +24,7 @@ from models.staging import settle
 from models.tables import Instant, assignment, certification
 from models.unsent import cancel_finished
 from models.words import DateBasis
+from tasks.first_lines import store_begun
 from tasks.importing import Importing
 from tasks.match_history import CHANGED, CHANGES, COMPLETES, CORRECTS, OLDER, REPEAT, REPLACES
 from tasks.recounting import recount
@@ -41,10 +42,13 @@ def apply(importing: Importing, lines: Any, basis: DateBasis) -> int:
     """
     _change_open(importing, lines)
     _complete(importing, lines)
+    store_begun(importing.connection, lines, basis)
     created = _create(importing, lines)
     if created:
-        settle(importing.connection, assignment)
-    touched = or_(lines.c.act.in_(CHANGES), and_(lines.c.act.is_(None), lines.c.known_id.is_(None)))
+        settle(importing.connection, assignment, "id", "certification_id", "course_id", "completed_on")
+    touched = and_(
+        lines.c.begun == 0, or_(lines.c.act.in_(CHANGES), and_(lines.c.act.is_(None), lines.c.known_id.is_(None)))
+    )
     recount(
         importing.connection,
         select(lines.c.certification_id).where(touched),
@@ -110,7 +114,7 @@ def _create(importing: Importing, lines: Any) -> int:
     progress = case((lines.c.completed_on.is_not(None), 100), else_=func.coalesce(lines.c.progress, 0))
     values = {
         "certification_id": lines.c.certification_id,
-        "cycle": certification.c.cycle + number,
+        "cycle": case((lines.c.begun == 1, 0), else_=certification.c.cycle) + number,
         "course_id": lines.c.course_id,
         "assigned_on": lines.c.assigned_on,
         "due_on": lines.c.due_on,

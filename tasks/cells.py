@@ -9,8 +9,9 @@ from datetime import date, datetime
 from functools import lru_cache
 from typing import Literal
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
+from config.settings import known_zones
 from models.addresses import address_key, is_address
 from models.frequencies import MOST_MONTHS
 
@@ -54,18 +55,13 @@ class CellRefused(Exception):
     """This cell cannot be read; the message says why."""
 
 
-def is_clean(text: str) -> bool:
-    """Whether *text* can stand as it is: nothing to refuse, to take out or to compose."""
-    return text.isprintable() and (text.isascii() or unicodedata.is_normalized("NFC", text))
-
-
 def clean(cell: str) -> str:
     """Return *cell* composed (NFC) and trimmed, without what cannot be seen.
 
     Raises:
         CellRefused: a line break or another control character is in it.
     """
-    if is_clean(cell):
+    if cell.isprintable() and (cell.isascii() or unicodedata.is_normalized("NFC", cell)):
         return cell.strip()
     if any(unicodedata.category(sign) in _BREAKS for sign in cell):
         raise CellRefused(f"{quoted(cell)} holds a line break or control character; take it out")
@@ -135,7 +131,7 @@ def time_zone(cell: str) -> str | None:
     """Read a time zone's name."""
     if cell in ("", "-"):
         return None if not cell else CLEAR
-    if cell not in _zones():
+    if cell not in known_zones():
         raise CellRefused(f"{quoted(cell)} is no time zone; write a name such as Europe/Berlin")
     return cell
 
@@ -246,10 +242,11 @@ def _escaped(sign: str) -> str:
     return sign.encode("unicode_escape").decode("ascii")
 
 
-_zones = lru_cache(maxsize=1)(available_timezones)
+remembered_clean = lru_cache(maxsize=REMEMBERED)(clean)
 remembered_key = lru_cache(maxsize=REMEMBERED)(address_key)
 remembered_text = _remembered(text(100))
 remembered_address = _remembered(address)
 remembered_language = _remembered(language)
 remembered_time_zone = _remembered(time_zone)
 remembered_status = _remembered(status)
+remembered_percent = _remembered(percent)

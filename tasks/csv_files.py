@@ -4,32 +4,32 @@ from __future__ import annotations
 
 import codecs
 import csv
-import hashlib
 import io
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain
-from operator import itemgetter
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from models.errors import FileRefused
-from tasks.cells import CellRefused, clean, is_clean, quoted
+from tasks.cells import CellRefused, clean, remembered_clean
+from tasks.csv_bytes import CountedFile, known_encoding
 from tasks.csv_columns import Column, delimiter, places, unused
 from tasks.findings import Findings
 
 Progress = Callable[[int, int], None]
 LONGEST_FIELD = 1_000_000  # characters; beyond it a quote was never closed, or it is no CSV file
 LONGEST_LINE = 4_000_000
-TOLD_EVERY = 2_000  # rows between two calls of progress
+BATCH_ROWS = 250  # looked at together, column by column
+BATCH_BYTES = 1 << 20  # and no more of the file than about this
 _CHUNK_BYTES = 1 << 18
 _QUOTE = '"'
 _WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 class CsvFile:
-    """One CSV file, read once from its beginning to its end in memory that does not grow.
+    """One CSV file, read from its beginning to its end in memory that does not grow.
 
     Args:
         path: the file.
@@ -53,17 +53,20 @@ class CsvFile:
     ) -> None:
         self.path, self.columns, self.findings = path, columns, findings
         self._progress = progress
-        self._last_line = ""
-        encoding = _known_encoding(encoding)
+        self._named_encoding = known_encoding(encoding)
+        self._open()
+
+    def _open(self) -> None:
+        path, self._last_line = self.path, ""
         try:
-            self._bytes = _CountedFile(path)
+            self._bytes = CountedFile(path)
             self._total = path.stat().st_size
             buffer = io.BufferedReader(self._bytes, _CHUNK_BYTES)
             self._start = buffer.peek(3)[:3]
         except OSError as error:
             raise FileRefused(f"{path.name}: cannot be read: {error.strerror}") from None
         # a file that says itself that it is UTF-8 is believed
-        self.encoding = "utf-8-sig" if self._start == codecs.BOM_UTF8 else encoding
+        self.encoding = "utf-8-sig" if self._start == codecs.BOM_UTF8 else self._named_encoding
         self._text = io.TextIOWrapper(buffer, self.encoding, newline="")
         try:
             self._begin()
@@ -80,6 +83,17 @@ class CsvFile:
     def close(self) -> None:
         """Close the file."""
         self._text.close()
+
+    @property
+    def can_be_read_again(self) -> bool:
+        """Whether it is a file, and not a pipe that flows once."""
+        return self.path.is_file()
+
+    def read_again(self) -> None:
+        """Go back to the beginning, and forget what was said so far."""
+        self.close()
+        self.findings.forget()
+        self._open()
 
     @property
     def sha256(self) -> str:
@@ -107,30 +121,26 @@ class CsvFile:
         what = f"neither {titles[0]} nor {titles[1]}" if len(titles) > 1 else f"no {titles[0]}"
         raise FileRefused(f"{self.path.name}, line {self._offset + 1}: {what} among the columns")
 
-    def rows(self) -> Iterator[tuple[int, list[str | None]]]:
+    def rows(self) -> Iterator[tuple[int, tuple[str | None, ...]]]:
         """Yield each good row: the line it begins on, and what its cells mean, in the order of the columns.
 
         Raises:
             FileRefused: the text is not in the encoding, or a quote is never closed.
         """
-        reads = [column.read for column in self.columns]
-        pick = itemgetter(*[self._places.get(column.name, len(self.header)) for column in self.columns])
-        for line, row in self._clean_rows():
-            row.append("")  # where the cells of missing columns are found
-            try:
-                yield line, [read(cell) for read, cell in zip(reads, pick(row), strict=True)]
-            except CellRefused:
-                self._reject_cell(line, row)
+        for lines, rows in self._batches():
+            taken = self._all_at_once(rows)
+            yield from self._one_by_one(lines, rows) if taken is None else zip(lines, taken, strict=True)
         self._tell(self._total)
 
     def _begin(self) -> None:
         """Read the header, find the delimiter, and see which columns there are."""
         csv.field_size_limit(LONGEST_FIELD)
         lines = self._lines()
-        first = next((line for line in lines if line.strip("\ufeff \t\r\n")), "")
+        self._offset, first = next(
+            ((number, line) for number, line in enumerate(lines) if line.strip("\ufeff \t\r\n")), (0, "")
+        )
         if not first:
             raise FileRefused(f"{self.path.name}: the file is empty; its first line names the columns")
-        self._offset = self._lines_read - 1
         self._reader = csv.reader(chain([first], lines), delimiter=delimiter(first), strict=True)
         try:
             header = next(self._reader)
@@ -145,44 +155,71 @@ class CsvFile:
             self.findings.notes.append(note)
 
     def _lines(self) -> Iterator[str]:
-        self._lines_read = 0
         try:
-            for line in iter(partial(self._text.readline, LONGEST_LINE), ""):
-                self._lines_read += 1
+            for number, line in enumerate(iter(partial(self._text.readline, LONGEST_LINE), ""), 1):
                 if len(line) == LONGEST_LINE:
-                    raise FileRefused(f"{self.path.name}, line {self._lines_read}: the line is endless; this is no CSV")
+                    raise FileRefused(f"{self.path.name}, line {number}: the line is endless; this is no CSV")
                 self._last_line = line
                 yield line
         except UnicodeError:  # a decoder that misses its mark at the beginning says no more than this
             raise self._undecodable() from None
 
-    def _clean_rows(self) -> Iterator[tuple[int, list[str]]]:
-        """Yield the rows that have the header's width and no control character in a column that is used."""
-        reader, width, findings = self._reader, len(self.header), self.findings
-        begins = self._offset + reader.line_num + 1
+    def _batches(self) -> Iterator[tuple[list[int], list[list[str]]]]:
+        """Yield the rows as they stand, some at a time: the lines they begin on, and their cells."""
+        reader, counted, next_line = self._reader, self._bytes, self._offset + 1
+        begins = next_line + reader.line_num
+        lines: list[int] = []
+        rows: list[list[str]] = []
+        far = counted.position + BATCH_BYTES
         while True:
             try:
                 for row in reader:
-                    line, begins = begins, self._offset + reader.line_num + 1
-                    if len(row) < 2 and not "".join(row).strip():  # noqa: PLR2004 - a blank line
-                        continue
-                    findings.read += 1
-                    if not findings.read % TOLD_EVERY:
-                        self._tell(self._bytes.position)
-                    if len(row) != width:
-                        findings.reject(line, None, "", f"{len(row)} cells where the header has {width}")
-                        continue
-                    if is_clean("".join(row)):
-                        yield line, list(map(str.strip, row))
-                    elif self._cleaned(line, row):
-                        yield line, row
+                    lines.append(begins)
+                    rows.append(row)
+                    begins = next_line + reader.line_num
+                    if len(rows) == BATCH_ROWS or counted.position > far:
+                        yield lines, rows
+                        self._tell(counted.position)
+                        lines, rows, far = [], [], counted.position + BATCH_BYTES
             except csv.Error as error:
                 self._pass_over(begins, error)
-                begins = self._offset + reader.line_num + 1
+                begins = next_line + reader.line_num
             else:
+                yield lines, rows
                 return
 
-    def _cleaned(self, line: int, row: list[str]) -> bool:
+    def _all_at_once(self, rows: list[list[str]]) -> Iterator[tuple[str | None, ...]] | None:
+        """What the cells of *rows* mean, read column by column; None where some row must be looked at by itself."""
+        width = len(self.header)
+        if width < 2 or set(map(len, rows)) != {width}:  # noqa: PLR2004 - a blank line may be a cell, too
+            return None
+        cells = [*zip(*rows, strict=True), ("",) * len(rows)]  # at the end what stands in columns that are missing
+        try:
+            read = [list(map(column.read, _cleaned(cells[self._place(column)]))) for column in self.columns]
+        except CellRefused:
+            return None
+        self.findings.read += len(rows)
+        return zip(*read, strict=True)
+
+    def _one_by_one(self, lines: list[int], rows: list[list[str]]) -> Iterator[tuple[int, tuple[str | None, ...]]]:
+        """Yield those of *rows* that can be taken, and say of the others why not."""
+        for line, row in zip(lines, rows, strict=True):
+            if len(row) < 2 and not "".join(row).strip():  # noqa: PLR2004 - a blank line
+                continue
+            self.findings.read += 1
+            if len(row) != len(self.header):
+                self.findings.reject(line, None, "", f"{len(row)} cells where the header has {len(self.header)}")
+            elif self._clean(line, row):
+                row.append("")  # where the cells of missing columns are found
+                try:
+                    yield line, tuple([column.read(row[self._place(column)]) for column in self.columns])
+                except CellRefused:
+                    self._reject_cell(line, row)
+
+    def _place(self, column: Column) -> int:
+        return self._places.get(column.name, len(self.header))
+
+    def _clean(self, line: int, row: list[str]) -> bool:
         """Clean the cells that are used, in place; whether all of them can be."""
         for place in self._places.values():
             try:
@@ -240,45 +277,16 @@ class CsvFile:
             self._progress(position, self._total)
 
 
-class _CountedFile(io.RawIOBase):
-    """The file's bytes, counted and digested as they pass."""
-
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("rb", buffering=0)
-        self.position = 0
-        self.digest = hashlib.sha256()
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        taken = self._file.readinto(buffer) or 0
-        self.digest.update(memoryview(buffer)[:taken])
-        self.position += taken
-        return taken
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()
-
-
-def _known_encoding(name: str | None) -> str:
-    """The codec called *name*; UTF-8, with or without its mark, when None.
-
-    Raises:
-        FileRefused: there is no such encoding of text.
-    """
-    try:
-        found = codecs.lookup(name or "utf-8")
-        "".encode(found.name)  # refuses what does not turn text into bytes
-    except (LookupError, UnicodeError):
-        raise FileRefused(f"no encoding {quoted(name or '')}; write for example --encoding cp1252") from None
-    return "utf-8-sig" if found.name == "utf-8" else found.name
-
-
 def _has_surrogates(line: str) -> bool:
     try:
         line.encode("utf-8")
     except UnicodeEncodeError:
         return True
     return False
+
+
+def _cleaned(cells: Sequence[str]) -> Iterable[str]:
+    """Each of *cells* of one column cleaned; raises ``CellRefused`` where one of them cannot be."""
+    text = "".join(cells)
+    # columns repeat themselves where it is dear, in names and places
+    return map(str.strip if text.isascii() and text.isprintable() else remembered_clean, cells)

@@ -40,6 +40,12 @@ class Findings:
         """Put down why the row beginning on *line* is not taken."""
         self.rejected.append(Rejection(line, column, shown(value), reason))
 
+    def forget(self) -> None:
+        """Begin anew: the file is read once more."""
+        self.rejected.clear()
+        self.notes.clear()
+        self.read = 0
+
     def note_each(self, notes: Iterable[str], others: str) -> None:
         """Note each of *notes*; beyond a number that people read, *others* says how many more there were."""
         more = 0

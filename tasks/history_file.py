@@ -6,15 +6,16 @@ from collections.abc import Iterator
 from typing import Any
 
 from sqlalchemy import Column as Field
-from sqlalchemy import Date, Integer, String, and_, case, exists, func, insert, or_, select
+from sqlalchemy import Date, Integer, String, case, func, insert, or_, select
 
 from models.choices import read as read_choices
-from models.staging import insert_missing, link, load, settle, staged, staging_table
+from models.staging import link, load, settle, staged, staging_table
 from models.tables import certification, course
 from tasks import cells
 from tasks.apply_history import apply
 from tasks.cells import Read, quoted
 from tasks.csv_columns import Column
+from tasks.first_lines import BEGUN, give_keys, same_pair
 from tasks.importing import Counts, Importing, identify
 from tasks.match_history import CHANGES, match
 
@@ -38,11 +39,12 @@ ROWS = staging_table(
     *map(link, ("training_type_id", "learner_id")),
 )
 # what is stored for each row: what becomes of it (``act``, see ``match_history``), and whether its own
-# Recertification Date counts (``dated`` 0) or changes something (1)
+# Recertification Date counts (``dated`` 0) or changes something (1); ``begun`` 1 where its certification is new
 LINES = staging_table(
     "staged_line",
     Field("act", String),
     Field("dated", Integer),
+    Field("begun", Integer),
     *_facts(),
     *map(link, ("learner_id", "certification_id", "known_id")),
 )
@@ -59,7 +61,7 @@ def columns(day: Read) -> tuple[Column, ...]:
         Column("assigned_on", "Assigned Date", day, ("assigned", "assignment date")),
         Column("due_on", "Due Date", day, ("due",)),
         Column("completed_on", "Completed Date", day, ("completed", "completion date", "certification date", "date")),
-        Column("progress", "Progress", cells.percent, ("percent complete",)),
+        Column("progress", "Progress", cells.remembered_percent, ("percent complete",)),
         Column("recertification_on", "Recertification Date", day, own),
     )
 
@@ -73,10 +75,10 @@ def merge(importing: Importing) -> Counts:
     importing.file.require("email", "employee_id")
     importing.file.require("course")
     rows, lines = ROWS, LINES
-    with staged(importing.connection, rows, lines):
+    with staged(importing.connection, rows, lines, BEGUN):
         # asked for beforehand: while rows are copied, PostgreSQL answers nothing else
         load(importing.connection, rows, _values(importing, _courses(importing)), _STAGED)
-        settle(importing.connection, rows)
+        settle(importing.connection, rows, "email_key", "employee_id", "training_type_id")
         identify(importing, rows)
         _refuse_strangers(importing, rows)
         _certify(importing, rows, lines)
@@ -120,7 +122,7 @@ def _values(importing: Importing, courses: dict[str, tuple[int, int]]) -> Iterat
 
 
 def _fault(
-    row: list[str | None], courses: dict[str, tuple[int, int]], today: str
+    row: tuple[str | None, ...], courses: dict[str, tuple[int, int]], today: str
 ) -> tuple[str | None, str, str] | None:
     """The column at fault, its value and why; None for a row that holds by itself."""
     email, employee_id, code, assigned_on, _, completed_on, progress, _ = row
@@ -149,23 +151,19 @@ def _refuse_strangers(importing: Importing, rows: Any) -> None:
 
 
 def _certify(importing: Importing, rows: Any, lines: Any) -> None:
-    """Give each row its certification, made where there is none yet, and hold them all against other writers."""
+    """Give each row its certification, the key of one where there is none yet, and hold them against other writers."""
     connection = importing.connection
-    pair = and_(
-        certification.c.learner_id == rows.c.learner_id,
-        certification.c.training_type_id == rows.c.training_type_id,
+    give_keys(connection, rows)
+    begun = case((certification.c.id.is_(None), 1), else_=0)
+    certified = (
+        select(*(rows.c[name] for name in _STORED), func.coalesce(certification.c.id, BEGUN.c.id), begun)
+        .outerjoin_from(rows, certification, same_pair(certification, rows))
+        .outerjoin(BEGUN, same_pair(BEGUN, rows))
     )
-    names = ("learner_id", "training_type_id")
-    missing = ~exists(select(certification.c.id).where(pair).correlate(rows))
-    insert_missing(
-        connection, certification, names, select(*(rows.c[name] for name in names)).where(missing).order_by(rows.c.line)
-    )
-    settle(connection, certification)
-    certified = select(*(rows.c[name] for name in _STORED), certification.c.id).join_from(rows, certification, pair)
-    connection.execute(insert(lines).from_select([*_STORED, "certification_id"], certified))
+    connection.execute(insert(lines).from_select([*_STORED, "certification_id", "begun"], certified))
     # now, not later: PostgreSQL does not use an index made over rows that its own transaction has updated
     connection.exec_driver_sql("CREATE INDEX ix_staged_line ON staged_line (certification_id)")
-    settle(connection, lines)
+    settle(connection, lines, "certification_id", "course_id", "completed_on")
     if connection.dialect.name == "postgresql":
         mine = certification.c.id.in_(select(lines.c.certification_id))
         locked = select(certification.c.id).where(mine).order_by(certification.c.id).with_for_update().subquery()

@@ -60,7 +60,7 @@ class Importing:
         refused = REFUSED_LINES
         refused.create(self.connection)
         load(self.connection, refused, ((line,) for line in gone), ["line"])
-        settle(self.connection, refused)
+        settle(self.connection, refused, "line")
         self.connection.execute(delete(staged).where(staged.c.line.in_(select(refused.c.line))))
         refused.drop(self.connection)
 

@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from models.addresses import address_key
 from models.automatic import leave_to_people
-from models.staging import link, load, settle, staged, staging_table
+from models.staging import hold_imports, link, load, load_unless_there, settle, staged, staging_table
 from models.tables import Instant, certification, learner
 from models.unsent import cancel_of_learners, cancel_without_address, readdress
 from models.words import LeftBecause
@@ -48,6 +48,7 @@ COLUMNS = (
 )  # fmt: skip
 _TEXTS = ("department", "location", "role", "manager_email", "language", "time_zone")
 _NAMES = ("first_name", "last_name")
+_SOUGHT = ("id", "email_key", "employee_id")
 _WORDS = ("email_key", "email", "employee_id", *_NAMES, *_TEXTS)
 _STAGED = ("line", *_WORDS, "active")
 ROWS = staging_table(
@@ -62,16 +63,40 @@ def merge(importing: Importing) -> Counts:
         FileRefused: the file cannot be read to its end, or has neither e-mails nor Employee IDs.
     """
     importing.file.require("email", "employee_id")
+    hold_imports(importing.connection)
+    if not importing.any(learner) and importing.file.can_be_read_again:
+        if (created := _fill(importing)) is not None:
+            return Counts(created, 0, 0)
+        importing.file.read_again()
     rows = ROWS
     with staged(importing.connection, rows, placement.MOVED, placement.PLACES):
         load(importing.connection, rows, _values(importing), _STAGED)
-        settle(importing.connection, rows)
+        settle(importing.connection, rows, "email_key", "employee_id")
         identify(importing, rows)
         _refuse_repeats(importing, rows)
         counts = _store(importing, rows)
         _see_to_mail(importing, rows)
         placement.place(importing)
     return counts
+
+
+def _fill(importing: Importing) -> int | None:
+    """Store a file where nobody is yet, without a detour; None where it names somebody twice: then none is stored."""
+    gone = Instant().process_bind_param(importing.at, importing.connection.dialect)
+    columns = ("email_key", "email", "employee_id", *_NAMES, *_TEXTS, "archived_at")
+    created = load_unless_there(importing.connection, learner, _newcomers(_values(importing), gone), columns)
+    if created:
+        settle(importing.connection, learner, *_SOUGHT)
+    return created
+
+
+def _newcomers(values: Iterator[tuple[Any, ...]], gone: object) -> Iterator[tuple[Any, ...]]:
+    """The staged *values* as they stand in the table of learners; *gone* is when who has left is archived."""
+    for _, key, email, number, first, last, department, location, role, manager, language, zone, active in values:
+        yield (
+            key, email or None, number or None, first or "", last or "", department or None, location or None, role or None,
+            manager or None, language or None, zone or None, gone if active == 0 else None,
+        )  # fmt: skip
 
 
 def _see_to_mail(importing: Importing, rows: Any) -> None:
@@ -148,7 +173,7 @@ def _store(importing: Importing, rows: Any) -> Counts:
     new = select(*values.values()).where(rows.c.learner_id.is_(None)).order_by(rows.c.line)
     created = importing.count(insert(learner).from_select(list(values), new))
     if created:
-        settle(importing.connection, learner)
+        settle(importing.connection, learner, *_SOUGHT)
     return Counts(created, updated, matched - updated)
 
 

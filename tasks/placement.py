@@ -54,7 +54,7 @@ def note_moved(importing: Importing, rows: Any, after: dict[str, ColumnElement[A
     other = or_(*(learner.c[name].is_distinct_from(after[name]) for name in ("location", "role")))
     found = select(rows.c.line, learner.c.id).join_from(rows, learner, learner.c.id == rows.c.learner_id).where(other)
     importing.connection.execute(insert(MOVED).from_select(["line", "learner_id"], found))
-    settle(importing.connection, MOVED)
+    settle(importing.connection, MOVED, "learner_id")
 
 
 def place(importing: Importing) -> None:
@@ -66,7 +66,7 @@ def place(importing: Importing) -> None:
         return
     found = list(_places(importing, given))  # read to its end: while rows are loaded, nothing else can be asked
     load(importing.connection, PLACES, found, ["line", *[c.name for c in PLACES.c][1:]])
-    settle(importing.connection, PLACES)
+    settle(importing.connection, PLACES, "training_type_id", "region", "role")
     facts = _facts(importing)
     query = select(facts.c.code, func.count(), func.count(facts.c.earlier_on)).group_by(facts.c.code)
     counts = importing.connection.execute(query.order_by(facts.c.code)).all()

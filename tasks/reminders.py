@@ -27,7 +27,7 @@ from models.outbox import day_occasion, message_id_sql, occasion_token
 from models.post_history import cancel
 from models.staging import count
 from models.tables import assignment, certification, learner, message, message_line
-from models.unsent import is_unsent
+from models.unsent import is_unsent, speaks
 from models.words import MessageKind, MessageState
 from tasks.letter_series import Series, assignments, stands, to_learners, to_managers, to_managers_resolved
 from tasks.notices import MESSAGE_COLUMNS
@@ -201,6 +201,7 @@ def _take_back(connection: Connection, bench: Workbench) -> int:
             message_line.c.message_id == message.c.id,
             message_line.c.due_on == assignment.c.due_on,
             stands(bench.today()),
+            speaks(),
         )
     )
     kinds = message.c.kind.in_([MessageKind.REMINDER.value, MessageKind.ESCALATION.value])

@@ -68,8 +68,13 @@ ACTION_WORDS = {
 
 def counted(counts: Mapping[str, int], slug: StepSlug | None = None) -> list[tuple[str, int]]:
     """Outcome counts with their words, in the vocabulary's order; of an action's *slug*, with its own."""
-    words = OUTCOME_WORDS | (ACTION_WORDS.get(slug, {}) if slug else {})
+    words = outcome_words(slug)
     return [(words[Outcome(code)], number) for code, number in counts.items()]
+
+
+def outcome_words(slug: StepSlug | None = None) -> Mapping[Outcome, str]:
+    """What each outcome says; of an action's *slug*, in its own words."""
+    return OUTCOME_WORDS | (ACTION_WORDS.get(slug, {}) if slug else {})
 
 
 def leading_facts(slug: StepSlug, facts: Mapping[str, Any], still_open: int) -> list[str]:

@@ -22,7 +22,7 @@ from config.settings import Settings
 from models.database import Database
 from tasks.workbench import Workbench
 from tests.prefect_server import furnish
-from tests.processes import free_port
+from tests.processes import free_port, start_process
 from tests.world import TODAY
 
 T = TypeVar("T")
@@ -100,11 +100,8 @@ class Up:
     def start(self) -> None:
         if not (self.home / "prefect").exists():
             furnish(self.home / "prefect")
-        log = (self.home / "up.log").open("ab")
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "console", "up"], env=self.env, stdout=log, stderr=log, start_new_session=True
-        )
-        log.close()
+        command = [sys.executable, "-m", "console", "up"]
+        self.process = start_process(command, log=self.home / "up.log", env=self.env)
         eventually(lambda: b"ready;" in self._log() or self._ended(), 120, "recert up")
 
     def _log(self) -> bytes:

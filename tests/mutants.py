@@ -5,16 +5,21 @@ Each takes one of the guarantees away, as a hasty change might. ``test_mutants``
 
 from __future__ import annotations
 
+import inspect
 import os
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import alembic.op
 from sqlalchemy import UniqueConstraint, select, update
+from sqlalchemy.ext.compiler import compiles
 
+import models.automatic
+import models.dates
 import models.lease
 import models.reviews
 import tasks.applying
+import tasks.archiving
 from models.tables import app_user, approval, assignment, proposal, review, rollout
 from models.words import ALIVE, Decision
 from tasks.workbench import Workbench
@@ -118,6 +123,27 @@ def without_voiding() -> None:
     models.reviews.void_others = lambda connection, review_id, at: 0  # noqa: ARG005
 
 
+def on_the_day_of_completion() -> None:
+    """Who completes today what is due again already is assigned it today."""
+    source = inspect.getsource(models.automatic.due)
+    assert source.count("completed_on < today") == 1
+    exec(source.replace("completed_on < today", "completed_on <= today"), vars(models.automatic))  # noqa: S102 - our own text
+
+
+def without_the_months_end() -> None:
+    """SQLite counts months as it does by itself: a month after the 31st of January is in March."""
+
+    @compiles(models.dates.add_months_sql, "sqlite")
+    def add_months(element: Any, compiler: Any, **kw: Any) -> str:
+        day, months = (compiler.process(clause, **kw) for clause in element.clauses)
+        return f"date({day}, ({months}) || ' months')"
+
+
+def back_without_a_word() -> None:
+    """Who comes back from the archive overdue is not left to people."""
+    tasks.archiving.leave_to_people = lambda connection, which, *, today, because: None  # noqa: ARG005
+
+
 MUTANTS = {
     each.__name__.replace("_", "-"): each
     for each in (
@@ -129,6 +155,9 @@ MUTANTS = {
         without_the_values_before,
         consuming_by_itself,
         without_voiding,
+        on_the_day_of_completion,
+        without_the_months_end,
+        back_without_a_word,
     )
 }
 

@@ -14,6 +14,7 @@ from tests.mutants import MUTANTS
 
 ROOT = Path(__file__).parent.parent
 APPLYING, QUORUM, REVIEW = "tests/tasks/test_applying.py", "tests/tasks/test_quorum.py", "tests/tasks/test_review.py"
+AUTOMATIC = "tests/tasks/test_automatic.py"
 NOTICED_BY = {
     "without-the-unique-key": [f"{APPLYING}::test_the_database_itself_refuses_a_cycle_assigned_twice[sqlite]"],
     "without-the-digest-check": [
@@ -39,6 +40,14 @@ NOTICED_BY = {
         f"{REVIEW}::test_an_exclusion_voids_earlier_approvals_and_new_codes_are_mailed[sqlite]",
         f"{QUORUM}::test_each_exclusion_asks_for_all_approvals_of_the_list_that_is_left[sqlite]",
     ],
+    "on-the-day-of-completion": [
+        f"{AUTOMATIC}::test_who_completed_with_a_date_that_is_past_already_is_assigned_on_the_next_day[sqlite]"
+    ],
+    "without-the-months-end": [
+        "tests/models/test_dates.py::test_months_are_the_same_in_sql[sqlite]",
+        f"{AUTOMATIC}::test_an_anniversary_of_a_leap_day_is_due_on_the_last_of_february[sqlite]",
+    ],
+    "back-without-a-word": ["tests/tasks/test_actions.py::test_archive_and_unarchive_change_no_date[sqlite]"],
 }
 
 

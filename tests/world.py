@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -46,8 +49,27 @@ def a_bench(
     settings = Settings(home=home, database_url=url, today=today, mail_connections=2, **more)
     bench = Workbench(settings, Database(settings.database))
     if not migrated:
-        schema.upgrade(bench.database)
+        migrate(bench.database)
     return bench
+
+
+def migrate(database: Database) -> None:
+    """Bring it to the newest schema; a new SQLite file is copied from one that was brought there before."""
+    if database.is_sqlite and not (path := Path(str(database.url.database))).exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(Path(_migrated().name) / "recert.db", path)
+    else:
+        schema.upgrade(database)
+
+
+@cache
+def _migrated() -> tempfile.TemporaryDirectory[str]:
+    """A folder that is gone with this process."""
+    made = tempfile.TemporaryDirectory(prefix="recert-template-")
+    database = Database(f"sqlite:///{made.name}/recert.db", durable=False)
+    schema.upgrade(database)
+    database.dispose()
+    return made
 
 
 def on(bench: Workbench, day: date | str, **changes: Any) -> Workbench:

@@ -20,17 +20,19 @@ from mail.answers import Answer
 from mail.connection import Parcel
 from mail.sender import Delivered
 from models import invariants
+from models.dates import days_between
 from models.learners import learners, read
 from models.selection import Chosen
 from models.tables import assignment, certification, learner, message, message_line, rollout, training_type
 from models.words import RolloutState, StepSlug
 from tasks import ordering
 from tasks.duties import do_duties
-from tasks.ordering import Asked
+from tasks.ordering import Asked, Placed
 from tasks.outbox import SqlOutbox
 from tasks.rollouts import end_rollout
 from tasks.stage import Stage
 from tasks.workbench import Workbench
+from tests.imports import COURSES as COURSES_HEADER
 from tests.imports import Office
 from tests.world import OPERATOR, PlainConductor, Stopped, approve_all, begin, gate_of, rows, started
 from tests.years_model import LET_GO_AFTER, PAST_DUE_STEPS, Cert, Organisation, Person, step_of
@@ -102,6 +104,7 @@ class Years:
     told: Counter[str] = field(default_factory=Counter)
     yearly: Yearly | None = None
     before: tuple[int, ...] = (7, 1)
+    seen_on: dict[date, set[tuple[object, ...]]] = field(default_factory=dict)
     crashes: float = 0.03
     reach: tuple[int, ...] = (0, 0, 1, 3, 10, 40)
 
@@ -151,9 +154,9 @@ class Years:
         """Tell the database of the courses as the model has them."""
         lines = []
         for each in self.model.courses.values():
-            cells = (each.code, f"Course {each.code}", each.kind, each.months or "", each.successor or "")
-            lines.append(",".join(map(str, (*cells, each.retired_on or ""))))
-        self.surely(lambda: self.office.courses(*lines))
+            cells = (each.code, f"Course {each.code}", each.kind, each.months or "-", each.successor or "")
+            lines.append(",".join(map(str, (*cells, each.retired_on or "", each.region or "", each.role or ""))))
+        self.surely(lambda: self.office.courses(*lines, header=f"{COURSES_HEADER},Regions,Roles"))
 
     def join(self, number: int) -> None:
         """New people, some without an address, some with a history or an open assignment from elsewhere."""
@@ -170,9 +173,9 @@ class Years:
         lines = [f",{person.name},,,,,,,,{status}" for person in people]
         self.surely(lambda: self.office.learners(*lines))
         for person in people:
-            self._archive(person, archived=status != "Active")
+            self.archive(person, archived=status != "Active")
 
-    def _archive(self, person: Person, *, archived: bool) -> None:
+    def archive(self, person: Person, *, archived: bool) -> None:
         if person.archived and not archived:
             self.model.leave(person.certs.values(), self.today)
         person.archived = archived
@@ -195,7 +198,7 @@ class Years:
     def _line(self, person: Person, kind: str) -> tuple[str, Callable[[], None]] | None:
         today, dice = self.today, self.random
         cert = person.certs.get(kind) or Cert(kind)
-        code = dice.choice(COURSES[kind])[0]
+        code = dice.choice(self.model.codes(kind))
         day = today - timedelta(days=dice.choice(self.reach))
 
         def line(assigned: object, due: object, done: object, progress: object = "", own: object = "") -> str:
@@ -203,7 +206,7 @@ class Years:
 
         if cert.open is None and dice.random() < 0.3:
             return self._new_line(person, cert, code, day, line)
-        if cert.open is not None and dice.random() < 0.4:
+        if cert.open is not None and dice.random() < 0.25:
             code, opened, progress = cert.open.course, cert.open, dice.choice((10, 30, 60, 90))
 
             def moved_on() -> None:
@@ -243,16 +246,21 @@ class Years:
 
     # actions
 
-    def order(self, asked: Asked, effect: Callable[[], object]) -> None:
-        """Order an action, confirm it, let approvers approve it where it is large, and carry it out."""
+    def order(self, asked: Asked, effect: Callable[[], object]) -> int:
+        """Order an action, confirm it, let approvers approve it where it is large, and carry it out; return its rollout."""
         placed = self.surely(lambda: ordering.place(self.bench, asked, OPERATOR))
+        self.carry_out(placed)
+        effect()
+        self.told[f"{asked.action}{' reviewed' if placed.review else ''}"] += 1
+        return placed.rollout_id
+
+    def carry_out(self, placed: Placed) -> None:
+        """Confirm what was ordered, and bring it to its end."""
         self.surely(lambda: ordering.confirm(self.bench, placed.rollout_id))
         if placed.review:
             self.surely(lambda: self._through(placed.rollout_id, PlainConductor(), walk_action))
         else:
             self.surely(lambda: ordering.carry_out(self.bench, placed.rollout_id))
-        effect()
-        self.told[f"{asked.action}{' reviewed' if placed.review else ''}"] += 1
 
     def _through(self, rollout_id: int, conductor: PlainConductor, walk: Callable[[Stage], Any]) -> None:
         """Let a run go as far as it gets today, approving each gate."""
@@ -268,21 +276,21 @@ class Years:
             approve_all(self.bench, rollout_id)
         raise AssertionError("a run does not come to rest")
 
-    def act(self, slug: StepSlug, people: Sequence[Person]) -> None:
-        """One of the ten actions on these people, whatever they may be."""
+    def act(self, slug: StepSlug, people: Sequence[Person]) -> int | None:
+        """One of the ten actions on these people, whatever they may be; return its rollout."""
         today, dice, model = self.today, self.random, self.model
         kind = dice.choice(KINDS)
-        codes = [code for code, _ in dice.sample(COURSES[kind], 2) if model.given(code, today) == code]
+        codes = [code for code in dice.sample(model.codes(kind), 2) if model.given(code, today) == code]
         has_line = any(kind in person.certs for person in people)
         if not people or not codes or (slug in OF_ONE_TYPE and not has_line):
-            return
+            return None
         code, due_on = codes[0], today + timedelta(days=dice.choice((0, 5, 20, 60)))
         done_on = today - timedelta(days=dice.choice((0, 0, 2, 30)))
         date_on = today + timedelta(days=dice.choice((-20, 0, 30, 100)))
         certs = [person.certs[kind] for person in people if not person.archived and kind in person.certs]
         orders: dict[StepSlug, tuple[dict[str, Any], Callable[[], object]]] = {
-            StepSlug.ARCHIVE: ({}, lambda: [self._archive(one, archived=True) for one in people]),
-            StepSlug.UNARCHIVE: ({}, lambda: [self._archive(one, archived=False) for one in people]),
+            StepSlug.ARCHIVE: ({}, lambda: [self.archive(one, archived=True) for one in people]),
+            StepSlug.UNARCHIVE: ({}, lambda: [self.archive(one, archived=False) for one in people]),
             StepSlug.ASSIGN: (
                 {"course": code, "due_on": due_on},
                 lambda: self._assign(people, kind, code, due_on),
@@ -297,7 +305,7 @@ class Years:
         }
         options, effect = orders[slug]
         chosen = Chosen(tuple(one.name for one in people), training_type=kind if slug in OF_ONE_TYPE else None)
-        self.order(Asked(slug, chosen, **options), effect)
+        return self.order(Asked(slug, chosen, **options), effect)
 
     def _assign(self, people: Sequence[Person], kind: str, code: str, due_on: date) -> None:
         for person in people:
@@ -355,6 +363,7 @@ class Years:
     def upkeep(self) -> None:
         """The daily duties, and what they propose to people answered the same day."""
         today = self.today
+        self.seen_on.setdefault(today, {key for key, _ in self._to_remind(today)})
         expected = self.model.upkeep(today)
         listed = self.model.left_to_list(today)
         taken = self.yearly.kinds if self.yearly else ()
@@ -461,18 +470,11 @@ class Years:
 
     def _laws(self, connection: Connection) -> None:
         """What holds of everything that ever happened."""
-        told = select(message.c.id, message_line.c.due_on, message_line.c.told_on)
+        told = select(message.c.id, func.min(days_between(message_line.c.due_on, message_line.c.told_on)))
         told = told.join_from(message, message_line, message_line.c.message_id == message.c.id)
-        # what was withdrawn before the letter left was taken off it, and may have been what called for it
-        taken_off = select(assignment.c.id).join_from(
-            assignment, certification, certification.c.id == assignment.c.withdrawn_from
-        )
-        mine = certification.c.learner_id == message.c.learner_id
-        taken_off = taken_off.where(mine, assignment.c.withdrawn_at >= message.c.created_at).correlate(message)
-        passed: dict[int, int] = {}
-        for key, due_on, told_on in connection.execute(told.where(message.c.kind == "reminder", ~taken_off.exists())):
-            passed[key] = min(passed.get(key, LAST_DAY), (told_on - due_on).days)
-        assert all(days < LAST_DAY for days in passed.values()), "none for what is long past alone"
+        told = told.where(message.c.kind == "reminder", message.c.state != "cancelled").group_by(message.c.id)
+        late = told.having(func.min(days_between(message_line.c.due_on, message_line.c.told_on)) >= LAST_DAY)
+        assert not connection.execute(late).all(), "none for what is long past alone"
         whose = func.coalesce(assignment.c.certification_id, assignment.c.withdrawn_from)
         once = (whose, assignment.c.rollout_id)
         twice = select(*once).where(assignment.c.rollout_id.is_not(None)).group_by(*once).having(func.count() > 1)
@@ -497,25 +499,32 @@ class Years:
                 message.c.state != "cancelled",
                 assignment.c.completed_on.is_(None),
                 assignment.c.due_on == line.due_on,
+                assignment.c.due_on > self.today - timedelta(days=LAST_DAY),
             )
         )
         for name, kind, due_on, told_on in self.bench_rows(query):
             told[name, kind] = max(told.get((name, kind), -9999), (told_on - due_on).days)
-        # whoever was written to today already is told tomorrow of what came about since
+        # Whoever was written to today is told tomorrow of what came about since: what stood at the first upkeep did not.
         today = select(learner.c.employee_id).join_from(message, learner, learner.c.id == message.c.learner_id)
         today = today.where(message.c.kind == "reminder", message.c.occasion == f"day:{self.today}")
         written = {name for (name,) in self.bench_rows(today)}
-        lost = []
-        for person, cert in self.model.certs():
-            if person.email is None or person.name in written or cert.open is None or cert.open.due_on is None:
-                continue
-            retired = self.model.courses[cert.open.course].retired_on
-            step = step_of(cert.open.due_on, self.today, self.before)
-            if step is None or (retired is not None and retired <= self.today):
-                continue
-            if told.get((person.name, cert.kind), -9999) < step:
-                lost.append((person.name, cert.kind, cert.open, step))
+        stood = self.seen_on[self.today]
+        lost = [
+            (key, step)
+            for key, step in self._to_remind(self.today)
+            if told.get(key[:2], -9999) < step and not (key[0] in written and key not in stood)
+        ]
         assert not lost, f"{self.today}: {len(lost)} were not reminded, such as {lost[:3]}"
+
+    def _to_remind(self, today: date) -> Iterator[tuple[tuple[str, str, date], int]]:
+        """Who is to have been told of what by this day: name, training type and Due Date, and the latest step."""
+        for person, cert in self.model.certs():
+            if person.email is None or cert.open is None or cert.open.due_on is None:
+                continue
+            step = step_of(cert.open.due_on, today, self.before)
+            retired = self.model.courses[cert.open.course].retired_on
+            if step is not None and (retired is None or retired > today):
+                yield (person.name, cert.kind, cert.open.due_on), step
 
 
 def _known(cert: Cert, code: str, completed_on: date | None, assigned_on: date | None) -> bool:

@@ -32,6 +32,8 @@ class Course:
     months: int | None
     successor: str | None = None
     retired_on: date | None = None
+    region: str | None = None
+    role: str | None = None
 
 
 @dataclass
@@ -81,6 +83,8 @@ class Person:
     email: str | None
     certs: dict[str, Cert] = field(default_factory=dict)
     archived: bool = False
+    location: str = "Here"
+    role: str | None = None
 
 
 @dataclass
@@ -105,6 +109,9 @@ class Organisation:
     def number(self) -> int:
         self.numbers += 1
         return self.numbers
+
+    def codes(self, kind: str) -> list[str]:
+        return [one.code for one in self.courses.values() if one.kind == kind]
 
     # what a course leads to
 
@@ -168,6 +175,51 @@ class Organisation:
         cert.named_next, cert.open = cert.open.next_before, None
         cert.course = self.newest(cert).course if cert.past else None
 
+    def moved(self, person: Person, today: date) -> None:
+        """They are elsewhere, or something else: the version that is for them there is to come."""
+        for cert in () if person.archived else person.certs.values():
+            code = self.meant_for(person, cert.kind, today)
+            if code is None or self.to_come(cert, today) == code:
+                continue
+            earlier = self.sooner(cert, code)
+            cert.named_next = None if cert.course == code else code
+            if earlier is not None:
+                cert.override_on, cert.aligned_by = earlier, None
+                self.leave([cert], today)
+
+    def meant_for(self, person: Person, kind: str, today: date) -> str | None:
+        """The one course of that kind that says the most of this person; None where none says anything of anybody."""
+        given = [one for one in self.courses.values() if one.kind == kind and self.given(one.code, today) == one.code]
+        named = {one.code: bool(one.region) + bool(one.role) for one in given}
+        if not any(named.values()):
+            return None
+        suited = [one for one in given if one.region in (None, person.location) and one.role in (None, person.role)]
+        most = max((named[one.code] for one in suited), default=0)
+        best = [one.code for one in suited if named[one.code] == most]
+        return best[0] if len(best) == 1 else None
+
+    def sooner(self, cert: Cert, code: str) -> date | None:
+        """The earlier date that a version to be renewed more often leads to; None where the old one stays."""
+        months = self.courses[code].months
+        if cert.open is not None or not cert.past or cert.aligned_by in self.alive or months is None:
+            return None
+        newest = self.newest(cert)
+        old = self.courses[newest.course].months
+        anchor = (newest.assigned_on or newest.completed_on) if self.by_assignment else newest.completed_on
+        assert anchor is not None
+        new_on = months_on(anchor, months)
+        return new_on if (old is None or months < old) and (cert.own_on is None or new_on < cert.own_on) else None
+
+    def recomputed(self, today: date) -> None:
+        """Settings were applied to all: every date follows from the newest completion, whatever people had set."""
+        for _, cert in self.certs():
+            if cert.open is not None or not cert.past or cert.aligned_by in self.alive:
+                continue
+            new_on = self.next_date(self.newest(cert))
+            if cert.own_on != new_on or cert.override_on is not None:
+                cert.computed_on, cert.override_on, cert.aligned_by = new_on, None, None
+                self.leave([cert], today)
+
     # what is left to people, and what comes by itself
 
     @staticmethod
@@ -192,11 +244,14 @@ class Organisation:
 
         Before that, who has not started a course that has given way opens the one that succeeds it.
         """
-        for _, cert in self.certs():
-            newer = self.given(cert.open.course, today) if cert.open and cert.open.progress == 0 else None
-            if cert.open and newer:
+        gone = {code: self.given(code, today) for code in self.courses if self.given(code, today) != code}
+        due = []
+        for who, cert in self.certs():
+            if cert.open is None:
+                if self.comes_by_itself(cert, today):
+                    due.append((who, cert))
+            elif cert.open.progress == 0 and (newer := gone.get(cert.open.course)):
                 cert.open.course = cert.course = newer
-        due = [(who, cert) for who, cert in self.certs() if self.comes_by_itself(cert, today)]
         active = sum(not person.archived for person in self.people.values())
         if len({who.name for who, _ in due}) > max(ALWAYS_ALLOWED, active * self.review_share // 100):
             self.leave((cert for _, cert in due), today)

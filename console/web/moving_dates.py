@@ -56,7 +56,7 @@ def confirm(visit: Visit) -> Response:
         ended = action_desk.go_ahead(visit.bench, placed)
     except RecertError as error:
         return _page(visit, trouble=str(error), status=409)
-    return go_to(f"/rollouts/{placed.rollout_id}", said="asked-later" if ended.trouble else "asked")
+    return go_to(f"/rollouts/{placed.rollout_id}", said="asked-waits" if ended.trouble else "asked")
 
 
 def leave(visit: Visit) -> Response:

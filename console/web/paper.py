@@ -44,13 +44,15 @@ SAID = {
     "rejected": "Rejected: the rollout ends, and nothing of this list is carried out.",
     "withdrawn": "Withdrawn: the list is proposed afresh from today's facts, and asked for again.",
     "answer-waits": "Recorded. Prefect does not answer just now; the run goes on when it is back.",
+    "tick-first": "Nothing is selected yet: tick at least one line, then choose what to do.",
+    "action-left": "Nothing was done.",
+    "action-asked": "The approvers are asked. It is carried out once they have approved the list.",
+    "action-waits": "It is written down, and the approvers will be asked; the mail server or Prefect does not answer just now.",
+    "confirmed-before": "This was confirmed or left before; it is never done twice. Here is how it stands.",
     "resolved": "Settled.",
     "saved": "Saved.",
-    "asked": "Confirmed. Where dates move, the approvers are asked now.",
-    "asked-later": "Confirmed. The approvers are asked as soon as mail server and Prefect answer.",
     "worded": "These words rule now.",
     "worded-asked": "These words rule now. Approvers whose list was read with other words are asked again.",
-    "left": "Left as it was; nothing was changed.",
     "verified": "The audit is whole: every row follows the one before it.",
 }
 # Every form's own: the session's sign, and a key that is good once.

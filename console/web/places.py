@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from console.web import (
+    actions_pages,
     audit_pages,
     courses_pages,
     imports_pages,
@@ -12,6 +13,7 @@ from console.web import (
     mail_pages,
     moving_dates,
     rollouts_pages,
+    selecting_pages,
     settings_pages,
     signing_in,
     starting_pages,
@@ -39,7 +41,13 @@ PLACES = (
     Place("POST", "/account/password", signing_in.change_password, EVERYBODY),
     Place("GET", "/learners", learners_pages.show, EVERYBODY),
     Place("GET", "/learners.csv", learners_pages.export, EVERYBODY),
+    Place("POST", "/learners/selection", selecting_pages.note, OPERATORS),
     Place("GET", "/learners/{learner}", learners_pages.one, EVERYBODY),
+    Place("GET", "/actions/new/{action}", actions_pages.begin, OPERATORS),
+    Place("POST", "/actions/new/{action}", actions_pages.propose, OPERATORS),
+    Place("GET", "/actions/{rollout}", actions_pages.show, EVERYBODY),
+    Place("POST", "/actions/{rollout}/confirm", actions_pages.confirm, OPERATORS),
+    Place("POST", "/actions/{rollout}/leave", actions_pages.leave, OPERATORS),
     Place("GET", "/rollouts", rollouts_pages.show, EVERYBODY),
     Place("GET", "/rollouts/new", starting_pages.show, OPERATORS),
     Place("POST", "/rollouts/preview", starting_pages.look_ahead, OPERATORS),
@@ -53,6 +61,7 @@ PLACES = (
     Place("POST", "/rollouts/{rollout}/cancel", rollouts_pages.cancel, OPERATORS),
     Place("POST", "/rollouts/{rollout}/resume", rollouts_pages.resume, OPERATORS),
     Place("POST", "/rollouts/{rollout}/release", rollouts_pages.release, OPERATORS),
+    Place("POST", "/rollouts/{rollout}/undo", actions_pages.undo, OPERATORS),
     Place("GET", "/rollouts/{rollout}/steps/{step}", steps_pages.show, EVERYBODY),
     Place("GET", "/rollouts/{rollout}/steps/{step}/list.csv", steps_pages.export, EVERYBODY),
     Place("GET", "/rollouts/{rollout}/steps/{step}/list.xlsx", steps_pages.export_sheet, EVERYBODY),

@@ -21,6 +21,7 @@ from tasks.closing_lists import LISTS, ListName, closing_list
 from tasks.overview import Overview
 from tasks.proposing import changes_in
 from tasks.review_letters import summary
+from tasks.undo_order import FOR_EVER
 
 LISTS_IN_WORDS = {
     ListName.LEFT_BEHIND: "Left behind: still open, never recertified",
@@ -126,6 +127,11 @@ def release(visit: Visit) -> Response:
     return _ordered(visit, "released", lambda key: desk.release(visit.bench, key, who, visit.user.email))
 
 
+def refused(visit: Visit, trouble: str) -> Response:
+    """The rollout's page, with the reason why what was ordered of it was not done."""
+    return _page(visit, trouble=trouble, status=STATUS_OF_REFUSAL)
+
+
 def _ordered(visit: Visit, said: str, order: Callable[[int], object]) -> Response:
     key = visit.number("rollout")
     try:
@@ -133,7 +139,7 @@ def _ordered(visit: Visit, said: str, order: Callable[[int], object]) -> Respons
     except UnknownRollout:
         raise
     except RecertError as error:
-        return _page(visit, trouble=str(error), status=STATUS_OF_REFUSAL)
+        return refused(visit, str(error))
     return go_to(f"/rollouts/{key}", said=said)
 
 
@@ -146,7 +152,7 @@ def _page(visit: Visit, *, trouble: str = "", status: int = 200) -> Response:
         facts=_facts(seen), charts=charts_of(bench, seen), shows=shows,
         run_page=desk.run_page(bench, run_id) if run_id else None, operator=visit.user.may(Role.OPERATOR),
         may_remind=any(visit.user.may(role) for role in desk.MAY_REMIND), mail_notes=desk.mail_notes(bench.settings),
-        trouble=trouble,
+        trouble=trouble, for_ever=FOR_EVER,
     )  # fmt: skip
 
 

@@ -27,7 +27,17 @@ from models.database import Database
 from models.learners import learners as listed
 from models.learners import read as read_rows
 from models.plan import plan_from
-from models.tables import app_user, approval, assignment, certification, hold, message, message_line, review
+from models.tables import (
+    app_user,
+    approval,
+    assignment,
+    certification,
+    certification_before,
+    hold,
+    message,
+    message_line,
+    review,
+)
 from models.words import Status, StepSlug
 from tasks import proposing
 from tasks.applying import apply_step
@@ -165,7 +175,7 @@ def found(database: Database) -> dict[str, Any]:
     """What a rollout left behind: of both ways the same."""
     with database.read() as connection:
         numbers = {table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
-                   for table in (assignment, certification, hold, message, message_line)}  # fmt: skip
+                   for table in (assignment, certification, certification_before, hold, message, message_line)}  # fmt: skip
         lists = {slug: proposing.items_digest(connection, "", number)
                  for number, slug in enumerate(engine_floor.PROPOSE, 1)}  # fmt: skip
         left = select(func.count(), func.sum(certification.c.cycle), func.max(certification.c.override_on))

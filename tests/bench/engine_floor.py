@@ -136,6 +136,13 @@ def _notices(kind: str, state: str, proposal: int, outcomes: str) -> tuple[str, 
     return LETTERS.format(**words, next_try="{now}" if state == "queued" else "NULL"), LINES.format(**words)
 
 
+BEFORE = """INSERT INTO certification_before (proposal_id, certification_id, next_course_id, computed_on, override_on,
+    override_by, override_at, override_reason, aligned_by, left_to_people_on, left_to_people_because)
+SELECT {proposal}, c.id, c.next_course_id, c.computed_on, c.override_on, c.override_by, c.override_at, c.override_reason,
+    c.aligned_by, c.left_to_people_on, c.left_to_people_because
+FROM rollout_item AS i JOIN certification AS c ON c.id = i.certification_id
+WHERE i.proposal_id = {proposal} AND i.outcome IN ({outcomes})
+    AND (c.next_course_id IS NOT NULL OR c.override_on IS NOT NULL OR c.left_to_people_on IS NOT NULL)"""
 APPLY: dict[StepSlug, tuple[str, ...]] = {
     StepSlug.VERIFY_COMPLETION: (),
     StepSlug.RENOTIFY_INCOMPLETE: (
@@ -146,6 +153,7 @@ APPLY: dict[StepSlug, tuple[str, ...]] = {
         MARK.format(proposal=2, outcomes="'renotify', 'renotify-keep-due'"),
     ),
     StepSlug.SET_RECERTIFICATION_DATES: (
+        BEFORE.format(proposal=3, outcomes="'set-date', 'set-date-extends'"),
         """UPDATE certification SET override_on = {today}, override_by = 'rollout 1', override_at = {now},
             override_reason = 'rollout 1', aligned_by = 1
         FROM rollout_item AS i WHERE i.proposal_id = 3 AND i.outcome IN ('set-date', 'set-date-extends')
@@ -159,6 +167,7 @@ APPLY: dict[StepSlug, tuple[str, ...]] = {
         MARK.format(proposal=4, outcomes="'disable'"),
     ),
     StepSlug.RECERTIFY_DUE: (
+        BEFORE.format(proposal=5, outcomes="'recertify'"),
         """INSERT INTO assignment (certification_id, cycle, course_id, assigned_on, due_on, first_due_on, rollout_id)
         SELECT c.id, c.cycle + 1, i.course_after, {today}, i.due_after, i.due_after, 1
         FROM rollout_item AS i JOIN certification AS c ON c.id = i.certification_id

@@ -17,6 +17,7 @@ from models.words import StepSlug
 from tests import world
 from tests.console.browser import Browser
 from tests.console.rollout_desk import PretendedPrefect
+from tests.console.windows import chromium, opened, site  # noqa: F401 - fixtures
 from tests.processes import free_port
 
 if TYPE_CHECKING:
@@ -71,11 +72,21 @@ def recert(home: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ende
     return run
 
 
+@pytest.fixture(scope="session")
+def staffed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home to copy, as `recert users add` leaves it; the commands are tested where they are the matter."""
+    home = tmp_path_factory.mktemp("staffed") / "home"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RECERT_HOME", str(home))
+        for name, role in (("ann", "operator"), ("bob", "approver"), ("eve", "admin")):
+            assert main(["users", "add", f"{name}@example.org", "--name", name.title(), "--roles", role]) == 0
+    return home
+
+
 @pytest.fixture
-def at_work(recert: Callable[..., Ended]) -> Callable[..., Ended]:
+def at_work(recert: Callable[..., Ended], home: Path, staffed: Path) -> Callable[..., Ended]:
     """``recert`` with a database, an operator (ann), an approver (bob) and an admin (eve)."""
-    for name, role in (("ann", "operator"), ("bob", "approver"), ("eve", "admin")):
-        assert recert("users", "add", f"{name}@example.org", "--name", name.title(), "--roles", role).code == 0
+    shutil.copytree(staffed, home, dirs_exist_ok=True)
     return recert
 
 

@@ -95,7 +95,7 @@ def test_applied_to_all_it_is_shown_first_then_asked_for_and_only_an_approver_le
     assert "get another computed Recertification Date" in shown.text
     assert (months(bench, "C-1"), computed(bench)) == ("12", before)
     asked = eve.send(shown.form("/settings/all/1/confirm"))
-    assert asked.url == "/rollouts/1?said=asked-later"  # no mail server here
+    assert asked.url == "/rollouts/1?said=asked-waits"  # no mail server here
     assert (months(bench, "C-1"), computed(bench)) == ("12", before)
     step = "/rollouts/1/steps/recompute-dates"
     ava = signed_in(APPROVER)

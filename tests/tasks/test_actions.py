@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections import Counter
 from datetime import date, timedelta
 from itertools import count as counted
 from typing import TYPE_CHECKING, Any
@@ -11,10 +13,11 @@ from sqlalchemy import select, update
 
 import models.database
 from models import choices, ledger
+from models.audit import entries
 from models.errors import NotPermitted, Refused, WrongInput
 from models.invariants import check
 from models.selection import Chosen
-from models.tables import assignment, certification, course, learner, message, message_line
+from models.tables import assignment, certification, course, learner, message, message_line, rollout
 from models.words import MessageState, RolloutState, StepSlug, StepState
 from tasks import ordering
 from tasks.automatic import recertify
@@ -387,4 +390,32 @@ def test_killed_at_any_commit_the_upkeep_ends_it_once(
     )
     assert max((len(opened(house, number)) for number in (1, 3, 9)), default=0) <= 1
     assert len({(row.kind, row.recipient) for row in rows(house, select(message))}) == len(rows(house, select(message)))
+    whole(house)
+
+
+def test_an_action_orphaned_before_its_first_line_is_carried_on_once_by_two_upkeeps_at_once(house: Workbench) -> None:
+    placed = order(house, StepSlug.RECERTIFY, Chosen(who=("E1", "E9")))
+    ordering.confirm(house, placed.rollout_id)  # and here the process died
+    long_ago = house.now() - 2 * ordering.SILENT_FOR
+    with writing(house) as connection:
+        connection.execute(update(rollout).values(confirmed_at=long_ago))
+    together = threading.Barrier(2)
+
+    def upkeep() -> None:
+        together.wait()
+        ordering.carry_on(house)
+
+    threads = [threading.Thread(target=upkeep) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    applied_items = [line for line in lines(house, placed.rollout_id, StepSlug.RECERTIFY).values() if line.applied]
+    assert len(applied_items) == 2
+    assert [len(opened(house, number)) for number in (1, 9)] == [1, 1]
+    assert Counter(row.recipient for row in rows(house, select(message))).most_common(1)[0][1] == 1
+    with house.database.read() as connection:
+        assert ledger.load(connection, placed.rollout_id).state is RolloutState.COMPLETED
+        applied = [one.detail["applied"] for one in entries(connection) if one.act == "apply-chunk"]
+    assert applied == [2]
     whole(house)

@@ -85,9 +85,3 @@ def test_what_was_cleaned_is_clean(cell: str) -> None:
         assert (refused.isprintable(), cell.isprintable()) == (True, False)
     else:
         assert cells.clean(cleaned) == cleaned
-
-
-@given(st.text())
-def test_a_cell_that_is_clean_as_it_stands_is_only_trimmed(cell: str) -> None:
-    if cells.is_clean(cell):
-        assert cells.clean(cell) == cell.strip()

@@ -24,7 +24,7 @@ def taken(
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     findings = Findings()
     with CsvFile(path, COLUMNS, findings, encoding=encoding) as file:
-        return list(file.rows()), findings
+        return [(line, list(cells)) for line, cells in file.rows()], findings
 
 
 @pytest.fixture

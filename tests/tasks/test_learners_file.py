@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -7,6 +9,7 @@ from sqlalchemy import insert, select
 
 from models.tables import learner, message
 from models.words import MessageKind, MessageState
+from tasks.import_files import import_learners
 from tests.imports import Office, counts
 from tests.world import NOW, rows
 
@@ -31,6 +34,27 @@ def people(office: Office, *names: str) -> list[tuple[Any, ...]]:
 def test_the_same_file_twice_changes_nothing(office: Office) -> None:
     assert counts(office.learners(UMA)) == (1, 0, 0, 0)
     assert counts(office.learners(UMA)) == (0, 0, 1, 0)
+
+
+@pytest.mark.parametrize("second", ["UMA@example.org,K2", ",K1"], ids=["address", "number"])
+def test_a_first_file_that_names_somebody_twice_is_read_again_and_told_once(office: Office, second: str) -> None:
+    report = office.learners(
+        "uma@example.org,K1,x", f"{second},x", "wes@example.org,K3,x", header="Email,Employee ID,Shoes"
+    )
+    assert counts(report) == (2, 0, 0, 1)
+    assert [rejection.line for rejection in report.rejected] == [3]
+    assert report.notes == ["the column `Shoes` is not used"]
+    assert people(office, "email", "employee_id") == [("uma@example.org", "K1"), ("wes@example.org", "K3")]
+
+
+def test_a_first_file_that_flows_once_is_taken_with_its_repeats(office: Office, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = Thread(target=pipe.write_text, args=("Email\numa@example.org\nUma@example.org\n",))
+    writer.start()
+    report = import_learners(office.bench, pipe)
+    writer.join()
+    assert counts(report) == (1, 0, 0, 1)
 
 
 def test_a_blank_cell_leaves_what_is_stored_and_a_dash_clears_it(office: Office) -> None:

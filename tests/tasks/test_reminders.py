@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import insert, select, update
 
-from models import choices
+from models import choices, unsent
 from models.tables import assignment, certification, course, learner, message, message_line
 from models.words import MessageState, RolloutState, StepSlug
 from tasks.deliver import deliver_mail
@@ -229,6 +229,24 @@ def test_what_waits_is_taken_back_when_it_is_over(bench: Workbench, over: str) -
     with writing(bench) as connection:
         _is_over(connection, over)
     assert remind(late(bench, 2)).cancelled == 2
+    assert letters(bench) == []
+
+
+@pytest.mark.parametrize("how", ["completed", "withdrawn"])
+def test_no_letter_is_left_that_speaks_of_what_is_long_past_alone(bench: Workbench, how: str) -> None:
+    one_open(bench, Held("privacy", course="P-1", open_due=str(DUE - timedelta(days=120))))
+    remind(late(bench, 1))
+    assert {day for day, _ in listed(bench)} == {str(DUE + timedelta(days=1))}
+    assert [code for _, code in listed(bench)] == ["C-1", "P-1"]
+    with writing(bench) as connection:
+        ours = assignment.c.due_on == DUE
+        if how == "completed":
+            connection.execute(update(assignment).where(ours).values(completed_on=DUE, progress=100))
+            unsent.cancel_finished(connection, select(learner.c.id), at=NOW, by="tests")
+        else:
+            mine = {"withdrawn_from": assignment.c.certification_id, "certification_id": None}
+            connection.execute(update(assignment).where(ours).values(**mine, withdrawn_at=NOW))
+            unsent.cancel_withdrawn(connection, select(learner.c.id), at=NOW, by="tests")
     assert letters(bench) == []
 
 

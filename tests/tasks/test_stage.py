@@ -16,13 +16,16 @@ from models.words import Channel, Decision, RolloutState, StepSlug, StepState
 from tasks import stage as stage_module
 from tasks.review import Answer, give_answer
 from tasks.rollouts import open_rollout
+from tests.lives import small_chunks
 from tests.mail.fault_server import Fault, FaultServer
 from tests.world import (
     APPROVER,
     CHECKLIST_SLUGS,
     OPERATOR,
     SECOND,
+    Held,
     PlainConductor,
+    a_learner,
     a_plan,
     answer,
     approve,
@@ -54,6 +57,27 @@ NOTIFY = StepSlug.NOTIFY_LEARNERS
 ON_SQLITE = pytest.mark.parametrize("bench", ["sqlite"], indirect=True)
 
 
+# the task runs of a rollout, whoever is in it
+WALK = [
+    "Verify completion: propose",
+    "Re-notify the incomplete: propose",
+    "Re-notify the incomplete: request review",
+    "Re-notify the incomplete: apply",
+    "Re-notify the incomplete: send",
+    "Set the common Recertification Date: propose",
+    "Set the common Recertification Date: request review",
+    "Set the common Recertification Date: apply",
+    "Disable automatic recertification: propose",
+    "Disable automatic recertification: apply",
+    "Recertify the learners who are due: propose",
+    "Recertify the learners who are due: request review",
+    "Recertify the learners who are due: apply",
+    "Notify the learners: propose",
+    "Notify the learners: apply",
+    "Notify the learners: send",
+]
+
+
 @pytest.fixture
 def house(bench: Workbench, post: FaultServer) -> Workbench:
     """Ten learners, and a mail server that takes everything."""
@@ -79,28 +103,22 @@ def test_a_rollout_walks_through_its_checklist(house: Workbench, post: FaultServ
     conductor = PlainConductor()
     assert run_to_end(house, rollout, conductor) is RolloutState.COMPLETED
     assert conductor.keys == ["renotify-incomplete-1", "set-recertification-dates-1", "recertify-due-1"]
-    assert conductor.ran == [
-        "Verify completion: propose",
-        "Re-notify the incomplete: propose",
-        "Re-notify the incomplete: request review",
-        "Re-notify the incomplete: apply",
-        "Re-notify the incomplete: send",
-        "Set the common Recertification Date: propose",
-        "Set the common Recertification Date: request review",
-        "Set the common Recertification Date: apply",
-        "Disable automatic recertification: propose",
-        "Disable automatic recertification: apply",
-        "Recertify the learners who are due: propose",
-        "Recertify the learners who are due: request review",
-        "Recertify the learners who are due: apply",
-        "Notify the learners: propose",
-        "Notify the learners: apply",
-        "Notify the learners: send",
-    ]
+    assert conductor.ran == WALK
     assert outcomes(house, rollout)["recertify-due"]["recertify"] == 6
     assert {state for _, _, state in mails(house)} == {"sent"}
     assert len(post.kept) == 12
     assert conductor.seen[-1].rollout.state is RolloutState.COMPLETED
+
+
+@ON_SQLITE
+def test_a_crowd_needs_no_more_task_runs_than_ten(house: Workbench) -> None:
+    with writing(house) as connection:
+        for number in range(11, 31):
+            a_learner(connection, number, Held(completed="2025-10-01"))
+    conductor = PlainConductor()
+    with small_chunks():  # twenty more learners are many chunks more
+        run_to_end(house, started(house), conductor)
+    assert conductor.ran == WALK
 
 
 @ON_SQLITE

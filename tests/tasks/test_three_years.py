@@ -10,12 +10,13 @@ import pytest
 from sqlalchemy import update
 
 import tasks.stage
-from models import audit
+from models import audit, people
 from models.tables import assignment, certification
-from models.words import StepSlug
+from models.words import Role, StepSlug
 from tests.world import writing
 from tests.years import COURSES, KINDS, ZONES, Clock, OnClock, Years
-from tests.years_model import Course, Organisation
+from tests.years_changes import ADMIN, ALL_THERE_IS, act_and_undo, apply_to_all, change_basis_for_all, move
+from tests.years_model import Course, Organisation, Person
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,11 +35,15 @@ ACTIONS = (
 def an_organisation(bench: Workbench, folder: Path, seed: int, learners: int) -> Years:
     """So many learners, most of whom have completed something in the last two years."""
     courses = {code: Course(code, kind, months) for kind in KINDS for code, months in COURSES[kind]}
+    courses["P-1"].region, courses["P-2"].region = ALL_THERE_IS
+    courses["N-2"].role = "Lead"
     model = Organisation(courses, automatic=dict.fromkeys(KINDS, True))
     clock = Clock(datetime.combine(FIRST, time(9), UTC))
     years = Years(
         OnClock(bench.settings.model_copy(update={"today": None}), bench.database, clock), Random(seed), folder, model
     )
+    with writing(bench) as connection:
+        people.add_user(connection, ADMIN, "Ada", [Role.ADMIN], actor="tests", at=clock.at)
     years.set_courses()
     years.join(learners)
     years.reach = tuple(range(0, 700, 7))
@@ -76,11 +81,14 @@ def _day(years: Years, today: date, size: int) -> None:
     usual: list[tuple[float, Callable[[], None]]] = [
         (0.8, years.upkeep),
         (0.03, years.upkeep),
-        (0.5, lambda: years.history(years.some(size // 20), dice.choice(KINDS))),
-        (0.6, lambda: years.act(dice.choice(ACTIONS), years.some(dice.choice((1, 5, 20))))),
+        (0.6, lambda: _completions(years, size)),
+        (0.4, lambda: years.act(dice.choice(ACTIONS), years.some(dice.choice((1, 5, 20))))),
         (0.06, lambda: years.act(dice.choice(ACTIONS[:7]), years.some(60))),
+        (0.1, lambda: act_and_undo(years, dice.choice(ACTIONS), years.some(dice.choice((1, 5, 20))))),
         (0.2, lambda: _come_and_go(years)),
+        (0.1, lambda: move(years, years.some(5))),
         (0.1, lambda: _settle(years)),
+        (0.03, lambda: _apply_to_all(years)),
     ]
     for chance, act in usual:
         if dice.random() < chance:
@@ -91,6 +99,27 @@ def _day(years: Years, today: date, size: int) -> None:
         _around_midnight(years, today)
     if today == RETIRED_ON:
         _retire(years, today)
+
+
+def _completions(years: Years, size: int) -> None:
+    """What a learning system reports: of one training type, some who were assigned it and some of whom nothing is known."""
+    kind = years.random.choice(KINDS)
+
+    def is_open(person: Person) -> bool:
+        return kind in person.certs and person.certs[kind].open is not None
+
+    known = years.some(size // 10, is_open)
+    others = years.some(size // 40, lambda person: not is_open(person))
+    years.history([*known, *others], kind)
+
+
+def _apply_to_all(years: Years) -> None:
+    """A policy is changed for everybody, whatever stands."""
+    dice, model = years.random, years.model
+    if dice.random() < 0.3:
+        change_basis_for_all(years, by_assignment=not model.by_assignment)
+    else:
+        apply_to_all(years, dice.choice(("C-2", "P-1", "N-2")), dice.choice((6, 12, 13, 24)))
 
 
 def _retire(years: Years, today: date) -> None:
