@@ -5,7 +5,7 @@
 
 PYTHON ?= python3
 # Settings for other people's environments have no business in ours.
-unexport PYTHONPATH PYTHONHOME PIP_TARGET PIP_PREFIX PIP_USER
+unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE PIP_TARGET PIP_PREFIX PIP_USER
 
 # A mark stands in .venv only while the environment is whole, and bears the fingerprint of all that went in. So the
 # second start is instant, an interrupted one is made anew, and a changed lock file is noticed whatever its date.
@@ -23,19 +23,22 @@ fail = { echo "Recert: $(1)" >&2; exit 1; }
 
 help:
 	@echo 'make demo          sample organisation, whole stack, one rollout (AUTO=1 answers the gates and ends)'
-	@echo 'make test          all tests (ARGS="tests/mail -k retry" for some)'
+	@echo 'make test          all tests, two at a time (ARGS="tests/mail -k retry" for some, one after the other)'
 	@echo 'make check         what CI runs: lint, format, types, all tests'
 	@echo 'make soak          the long sweeps of kills and interleavings, about an hour (ARGS="--seed 7" draws another one)'
 	@echo 'make bench         the measurements, into bench.json (ARGS="--learners 1000000" for another size)'
 	@echo 'make lock          pyproject.toml -> lock files (UPGRADE=1 takes the newest versions)'
 	@echo 'make clean         remove .venv'
 
+# Much of the tests' time is waiting for servers: two processes go through all of them.
+SIDE_BY_SIDE := -n 2
+
 demo: $(if $(wildcard $(DEV)),$(DEV),$(RUNTIME))
 	@.venv/bin/recert demo $(if $(filter-out 0,$(AUTO)),--auto)
 
 test: $(DEV)
 	@$(call say,running the tests …)
-	@.venv/bin/python -m pytest $(ARGS)
+	@.venv/bin/python -m pytest $(or $(ARGS),$(SIDE_BY_SIDE))
 
 check: $(DEV)
 	@$(call say,reading the code for faults (ruff check) …)
@@ -45,7 +48,7 @@ check: $(DEV)
 	@$(call say,checking the types (mypy --strict) …)
 	@.venv/bin/mypy
 	@$(call say,running all tests …)
-	@.venv/bin/python -m pytest
+	@.venv/bin/python -m pytest $(SIDE_BY_SIDE)
 
 soak: $(DEV)
 	@$(call say,killing senders and whole rollouts thousands of times …)
@@ -55,6 +58,7 @@ bench: $(DEV)
 	@$(call say,measuring …)
 	@.venv/bin/python tests/bench/engine.py --json bench.json $(ARGS)
 	@.venv/bin/python tests/bench/imports.py --json bench.json $(ARGS)
+	@.venv/bin/python tests/bench/pages.py --json bench.json $(ARGS)
 	@.venv/bin/python tests/bench/letters.py
 	@.venv/bin/python tests/bench/mail.py --json bench-mail.json
 

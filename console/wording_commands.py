@@ -12,11 +12,11 @@ from console.bench import actor, opened_bench
 from console.output import answer, say, write_json, write_table
 from console.rollout_output import line
 from mail.facts import KINDS
-from mail.wordings import Wording, candidates, languages, shipped
+from mail.wordings import Wording
 from models.errors import FileRefused, WrongInput
 from models.words import MessageKind, Role
 from tasks import own_wordings
-from tasks.own_wordings import Chosen, Stored, checked_language
+from tasks.own_wordings import Chosen, Standing, checked_language
 from tasks.proposing import unapplied_with
 
 ENDINGS = {"subject": "subject", "text": "txt", "html": "mjml"}
@@ -37,14 +37,7 @@ def list_(*, json: bool = False) -> None:
         json: One JSON array of kind, language, wording, by, at.
     """
     with opened_bench() as bench, bench.database.read() as connection:
-        chosen = {(each.kind, each.language): each for each in own_wordings.stored(connection)}
-    rows = [
-        _row(kind, language, chosen.get((kind, language)))
-        for kind in KINDS
-        for language in sorted(
-            {*languages(), *(told for of, told in chosen if of == kind and chosen[of, told].wording)}
-        )
-    ]
+        rows = [_row(each) for each in own_wordings.standings(connection)]
     if json:
         write_json(rows)
     else:
@@ -68,7 +61,8 @@ def show(
     with opened_bench() as bench, bench.database.read() as connection:
         own = {} if shipped else own_wordings.own_wordings(connection)
     asked = checked_language(language)
-    spoken, whose, wording = _ruling(kind, asked, own)
+    found = own_wordings.ruling(kind, asked, own)
+    spoken, whose, wording = found.language, OWN if found.own else RECERTS, found.wording
     if spoken != asked:
         say(f"there is none of {asked}: its readers get the wording of {spoken}")
     if write_to is not None:
@@ -134,19 +128,9 @@ def _known(kind: str) -> str:
     return kind
 
 
-def _row(kind: str, language: str, chosen: Stored | None) -> dict[str, Any]:
-    whose = OWN if chosen and chosen.wording else RECERTS
-    by, at = (chosen.by, chosen.at) if chosen else (None, None)
-    return {"kind": kind, "language": language, "wording": whose, "by": by, "at": at}
-
-
-def _ruling(kind: str, language: str, own: dict[tuple[str, str], Wording]) -> tuple[str, str, Wording]:
-    """Which language's wording a reader of *language* gets, whose it is, and the wording."""
-    for candidate in candidates(language):
-        for whose, wording in ((OWN, own.get((kind, candidate))), (RECERTS, shipped(kind, candidate))):
-            if wording is not None:
-                return candidate, whose, wording
-    raise WrongInput(f"there is no wording of {kind}")
+def _row(each: Standing) -> dict[str, Any]:
+    whose = OWN if each.own else RECERTS
+    return {"kind": each.kind, "language": each.language, "wording": whose, "by": each.by, "at": each.at}
 
 
 def _files(folder: Path, kind: str) -> Iterator[tuple[str, Path]]:

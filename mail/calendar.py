@@ -1,4 +1,4 @@
-"""Due Dates as calendar entries (RFC 5545): all day, nobody's time is taken, no alarm; a later mail moves the same entry."""
+"""Due Dates as calendar entries (RFC 5545): all day, nobody's time is taken, no alarm; a later mail moves or cancels the same entry."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from urllib.parse import quote
 from mail.facts import is_web_address
 from mail.headers import one_line
 
-CONTENT_TYPE = "text/calendar; charset=utf-8; method=PUBLISH"
+CONTENT_TYPE = "text/calendar; charset=utf-8; method={method}"
 FILE_NAME = "due-dates.ics"
 # A line has at most 75 octets; what goes on begins with a blank.
 LINE_OCTETS = 75
+CANCELLED = "STATUS:CANCELLED\n"
 _ESCAPED = str.maketrans({"\\": "\\\\", ";": "\\;", ",": "\\,"})
 
 
@@ -27,12 +28,14 @@ class DueDate:
         due_on: the day.
         title: of the course.
         link: where to click, a web address or anything else, which is left out.
+        cancelled: the entry goes out of the calendar again.
     """
 
     uid: str
     due_on: date
     title: str
     link: str
+    cancelled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,11 @@ class DueDates:
     sequence: int
     stamped_at: datetime
     entries: Sequence[DueDate]
+
+    @property
+    def method(self) -> str:
+        """What the calendar as a whole does: ``CANCEL`` where no entry stays, else ``PUBLISH``."""
+        return "CANCEL" if all(each.cancelled for each in self.entries) else "PUBLISH"
 
 
 def organiser(name: str, address: str) -> str:
@@ -68,12 +76,12 @@ def calendar(dates: DueDates, summary: str, publisher: str) -> str:
         f"{publisher}\nSEQUENCE:{dates.sequence}\nDTSTAMP:{_stamp(dates.stamped_at)}\nTRANSP:TRANSPARENT\nEND:VEVENT\n"
     )
     entries = [
-        f"BEGIN:VEVENT\nUID:{each.uid}\n{_course(each.due_on, each.title, each.link, summary)}{ending}"
+        f"BEGIN:VEVENT\nUID:{each.uid}\n{_course(each.due_on, each.title, each.link, summary)}"
+        f"{CANCELLED if each.cancelled else ''}{ending}"
         for each in dates.entries
     ]
-    return (
-        f"BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:-//Recert//Recert//EN\nMETHOD:PUBLISH\n{''.join(entries)}END:VCALENDAR\n"
-    )
+    head = f"BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:-//Recert//Recert//EN\nMETHOD:{dates.method}\n"
+    return f"{head}{''.join(entries)}END:VCALENDAR\n"
 
 
 @lru_cache(maxsize=1024)

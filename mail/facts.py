@@ -26,7 +26,8 @@ class Sort(StrEnum):
 class Variable:
     """One thing that a wording may name: ``courses[].title`` is the title of each of the courses.
 
-    *may_be_empty* is true of a text or address that can be "", of a yes or no, and of a list (``summary[]``) without lines.
+    *may_be_empty* is true of a text, address or day that can be "", of a yes or no, and of a list (``summary[]``) without
+    lines.
     """
 
     path: str
@@ -71,6 +72,17 @@ _LED = (
     Variable("courses[].title", Sort.TEXT, "a course's title", "Preventing Harassment & <Bias>"),
     Variable("contact", Sort.TEXT, "whom to write to; empty: answer this mail", "help@example.org", may_be_empty=True),
 )
+_COUNTS_AGAIN = Variable(
+    "courses[].due_on",
+    Sort.DAY,
+    "the Due Date that counts again, empty where there was none; of a withdrawn course the one that counts no more",
+    date(2026, 12, 18),
+    may_be_empty=True,
+)
+_WITHDRAWN = Variable(
+    "courses[].withdrawn", Sort.YES_OR_NO, "whether the assignment was taken back", example=True, may_be_empty=True
+)
+_RETRACTED = tuple([_COUNTS_AGAIN if each.path == _COUNTS_AGAIN.path else each for each in TO_LEARNERS])
 _PAST_DUE = Variable(
     "courses[].past_due", Sort.YES_OR_NO, "whether that day has passed", example=True, may_be_empty=True
 )
@@ -171,6 +183,7 @@ KINDS: Mapping[str, tuple[Variable, ...]] = {
     "recertification": (*TO_LEARNERS, *EVERYWHERE),
     "assignment": (*TO_LEARNERS, *EVERYWHERE),
     "reminder": (*TO_LEARNERS, _PAST_DUE, *EVERYWHERE),
+    "retraction": (*_RETRACTED, _WITHDRAWN, *EVERYWHERE),
     "escalation": (*_LED, _WAS_DUE, *EVERYWHERE),
     "escalation-resolved": (*_LED, _COMPLETED, *EVERYWHERE),
     "review-request": (*_REVIEW, *EVERYWHERE),
@@ -184,6 +197,8 @@ KINDS: Mapping[str, tuple[Variable, ...]] = {
         *EVERYWHERE,
     ),
 }
+# What can be shown with the courses of a learner who gets it.
+TO_A_LEARNER = tuple([kind for kind, variables in KINDS.items() if TO_LEARNERS[0] in variables])
 # Lines that stand in the text part in every language and wording, for those who read mail by program.
 FIXED_LINES: Mapping[str, tuple[tuple[str, str], ...]] = {
     "review-request": (("Step", "step.slug"), ("Code", "code")),
@@ -264,7 +279,9 @@ def _sample(kind: str, length: int, *, spread: int = 7, bare: bool = False) -> d
 def _example(variable: Variable, number: int, spread: int, *, bare: bool) -> Any:
     match variable.example:
         case bool() as yes:
-            return yes and not bare
+            return yes and not bare and number % 2 == 0
+        case date() if bare and variable.may_be_empty:
+            return ""
         case date() as day:
             return day + timedelta(days=number * spread)
         case str() if bare and variable.may_be_empty:

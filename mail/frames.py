@@ -62,14 +62,15 @@ def body(text: str) -> bytes:
     return b"\r\n".join(_cut_into_lines(len(encoded)).unpack(encoded))
 
 
-def build_frame(sender: Address, reply_to: str, language: str, *, dated: bool, attached: bool) -> Frame:
+def build_frame(sender: Address, reply_to: str, language: str, *, calendar: str, attached: bool) -> Frame:
     """Build a multipart/alternative letter, inside multipart/mixed if something goes with it, and cut it open.
 
     Args:
         sender: who writes.
         reply_to: where answers go; empty: to the sender.
         language: of the words.
-        dated: whether a calendar goes with it. Never as one of the alternatives: some programs would show only that.
+        calendar: the method of the calendar that goes with it; empty for none. It is never one of the alternatives: some
+            programs would show only that.
         attached: whether files do.
     """
     letter = EmailMessage(policy=SMTP)
@@ -85,14 +86,15 @@ def build_frame(sender: Address, reply_to: str, language: str, *, dated: bool, a
     letter.set_content("slot-text\n", cte="base64")
     letter.add_alternative("slot-html\n", subtype="html", cte="base64")
     letter.set_boundary(INNER)
-    if dated or attached:
+    if calendar or attached:
         letter.make_mixed(boundary=OUTER)
-    if dated:
-        letter.attach(_part(Attachment(FILE_NAME, CONTENT_TYPE, b"slot-calendar\r\n")))  # type: ignore[arg-type]  # it takes any part
+    if calendar:
+        dates = Attachment(FILE_NAME, CONTENT_TYPE.format(method=calendar), b"slot-calendar\r\n")
+        letter.attach(_part(dates))  # type: ignore[arg-type]  # it takes any part
     # Last, because the lines above carry every earlier Content header down into a part.
     letter["Content-Language"] = language
     raw = letter.as_bytes()
-    return _cut(raw, [slot for slot in SLOTS if dated or slot != "calendar"], attached=attached)
+    return _cut(raw, [slot for slot in SLOTS if calendar or slot != "calendar"], attached=attached)
 
 
 @lru_cache(maxsize=512)

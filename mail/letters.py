@@ -61,7 +61,7 @@ class Stationery:
         self._templates = templates
         self._chosen: dict[tuple[str, str], tuple[str, Prepared]] = {}
         self._refused: dict[tuple[str, str], str] = {}
-        self._frames: dict[tuple[str, bool, bool], Frame] = {}
+        self._frames: dict[tuple[str, str, bool], Frame] = {}
 
     def letter(
         self,
@@ -101,7 +101,7 @@ class Stationery:
             "html": body(wording.fill("html", facts)),
         }
         beside = self._beside(facts["language"], attachments, due)
-        frame = self._frame(facts["language"], dated="calendar" in beside, attached="attachments" in beside)
+        frame = self._frame(facts["language"], due.method if due else "", attached="attachments" in beside)
         return frame.fill(values | beside)
 
     def subject(self, kind: str, language: str, context: Mapping[str, Any]) -> str:
@@ -147,11 +147,11 @@ class Stationery:
             beside["calendar"] = body(calendar(due, words(language, self._templates).due, self._organiser))
         return beside
 
-    def _frame(self, language: str, *, dated: bool, attached: bool) -> Frame:
-        frame = self._frames.get((language, dated, attached))
+    def _frame(self, language: str, calendar: str, *, attached: bool) -> Frame:
+        frame = self._frames.get((language, calendar, attached))
         if frame is None:
-            frame = build_frame(self._sender, self._reply_to, language, dated=dated, attached=attached)
-            self._frames[language, dated, attached] = frame
+            frame = build_frame(self._sender, self._reply_to, language, calendar=calendar, attached=attached)
+            self._frames[language, calendar, attached] = frame
         return frame
 
 

@@ -41,6 +41,7 @@ RESENT = frozenset(
         MessageKind.RENOTIFICATION,
         MessageKind.RECERTIFICATION,
         MessageKind.ASSIGNMENT,
+        MessageKind.RETRACTION,
         MessageKind.REVIEW_REQUEST,
         MessageKind.START_CONFIRMATION,
     }

@@ -22,6 +22,7 @@ class Order(Part):
         course: code of the course it assigns, takes back, completes, or makes the course to come.
         due_on: the Due Date it assigns with.
         undoes: the rollout it takes back.
+        tell: whether who was told of it by mail is told that it was taken back.
         settings: name → text of the settings that it changes together with the dates.
         date_basis: which day the dates that follow are counted from.
         most_progress: percent up to which an open assignment may be taken back.
@@ -34,6 +35,7 @@ class Order(Part):
     course: str | None = None
     due_on: date | None = None
     undoes: int | None = None
+    tell: bool = False
     settings: dict[str, str] = Field(default={})
     date_basis: DateBasis = DateBasis.COMPLETION
     most_progress: int = 50

@@ -87,3 +87,12 @@ def training_type_ids(connection: Any) -> dict[str, int]:
     """The id of each training type, by slug, the oldest first."""
     rows = connection.execute(select(training_type.c.slug, training_type.c.id).order_by(training_type.c.id))
     return {row.slug: row.id for row in rows}
+
+
+def courses_offered(connection: Any) -> Any:
+    """Every course: code, title, retired_on and its training_type; by training type and code."""
+    return connection.execute(
+        select(course.c.code, course.c.title, course.c.retired_on, training_type.c.slug.label("training_type"))
+        .join(training_type, training_type.c.id == course.c.training_type_id)
+        .order_by(training_type.c.slug, course.c.code)
+    ).all()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
@@ -11,14 +12,18 @@ from typing import Any
 from sqlalchemy import Connection, Select, func, insert, literal, or_, select
 
 from models.addresses import address_key
-from models.errors import WrongInput
-from models.learners import learners
-from models.tables import certification, learner, selection, selection_line
+from models.errors import Refused, WrongInput
+from models.learner_pages import Wanted, narrowed
+from models.tables import certification, learner, selection, selection_line, training_type
 
 SHOWN = 5
 STREAM_ROWS = 5_000
 # in the place of a training type: the learner as a whole
 WHOLE = 0
+
+
+class UnknownSelection(Refused):
+    """This selection is gone, or was never yours: choose from the learners list again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +32,11 @@ class Chosen:
 
     Attributes:
         who: addresses or Employee IDs; all lines of these learners.
-        status, training_type, search: the learners list's filters; they narrow *who*, too.
+        status, training_type, search, course, department, location: the learners list's filters, as ``Wanted`` has
+            them; they narrow *who*, too.
+        day, since, until: one of ``learner_pages.DAYS``, and from which to which day it lies.
         everybody: every learner who is not archived; goes with no name and no filter but the training type.
+        kept: the number of a selection that was put together before; goes with the training type alone.
     """
 
     who: tuple[str, ...] = ()
@@ -36,6 +44,21 @@ class Chosen:
     training_type: str | None = None
     search: str = ""
     everybody: bool = False
+    course: str = ""
+    department: str = ""
+    location: str = ""
+    day: str = "recertification_on"
+    since: date | None = None
+    until: date | None = None
+    kept: int | None = None
+
+    @property
+    def wanted(self) -> Wanted:
+        """The filters, as the learners list takes them."""
+        return Wanted(
+            self.status or "", self.training_type or "", self.course, self.department, self.location, self.search,
+            self.day, self.since, self.until,
+        )  # fmt: skip
 
     def check(self) -> None:
         """Refuse a choice that says nothing, or two things.
@@ -43,10 +66,11 @@ class Chosen:
         Raises:
             WrongInput: one line with the options to give.
         """
-        narrowed = bool(self.who or self.status or self.search)
-        if self.everybody and narrowed:
+        places = self.course or self.department or self.location
+        narrow = bool(self.who or self.status or self.search or places or self.since or self.until)
+        if self.everybody and narrow:
             raise WrongInput("--all means every active learner: leave out --learner, --status and --search, or --all")
-        if not (self.everybody or narrowed or self.training_type):
+        if not (self.everybody or narrow or self.training_type or self.kept):
             raise WrongInput("say whom: --learner WHO…, filters such as --status or --search, or --all")
 
 
@@ -75,34 +99,73 @@ def freeze(
 
     Raises:
         WrongInput: nobody matches, or a name is nobody's.
+        UnknownSelection: the kept selection is none of theirs.
     """
     chosen.check()
-    lines = _lines(connection, chosen, today, upcoming_within_days).subquery("lines")
-    values = {"chosen": asdict(chosen), "made_by": by, "made_at": at, "number": 0, "digest": ""}
-    made = connection.execute(insert(selection).values(**values)).inserted_primary_key
-    key = int(made[0])  # type: ignore[index]  # a table with one key always has it
-    columns = ["selection_id", "learner_id", "training_type_id"]
-    frozen = select(literal(key), lines.c.learner_id, lines.c.training_type_id)
-    connection.execute(insert(selection_line).from_select(columns, frozen))
+    if chosen.kept is not None:
+        require_own(connection, chosen.kept, by)
+        if chosen.training_type is None:
+            return _sealed(connection, chosen.kept)
+    told = json.loads(json.dumps(asdict(chosen), default=str))
+    key = begin(connection, told, by, at)
+    take_in(connection, key, _lines(connection, chosen, today, upcoming_within_days))
     return _sealed(connection, key)
 
 
-def _lines(connection: Connection, chosen: Chosen, today: date, upcoming_within_days: int) -> Select[Any]:
-    listed = learners(
-        today=today,
-        upcoming_within_days=upcoming_within_days,
-        status=chosen.status,
-        training_type=chosen.training_type,
-        search=chosen.search,
-    ).subquery("listed")
+def begin(connection: Connection, chosen: dict[str, Any], by: str, at: datetime) -> int:
+    """Write a selection of nobody yet, open to be put together; return its number."""
+    values = {"chosen": chosen, "made_by": by, "made_at": at, "number": 0, "digest": ""}
+    made = connection.execute(insert(selection).values(**values)).inserted_primary_key
+    return int(made[0])  # type: ignore[index]  # a table with one key always has it
+
+
+def take_in(connection: Connection, key: int, lines: Select[Any]) -> None:
+    """Put lines (of learner_id and training_type_id) into a selection; those that are in it already stay once."""
+    new = lines.order_by(None).subquery("lines")
+    there = selection_line.alias("there")
+    same = (there.c.learner_id == new.c.learner_id) & (there.c.training_type_id == new.c.training_type_id)
+    known = select(there.c.learner_id).where(there.c.selection_id == key, same).exists()
+    frozen = select(literal(key), new.c.learner_id, new.c.training_type_id).where(~known)
+    columns = ["selection_id", "learner_id", "training_type_id"]
+    connection.execute(insert(selection_line).from_select(columns, frozen))
+
+
+def require_own(connection: Connection, key: int, by: str) -> Any:
+    """Return the row of a selection.
+
+    Raises:
+        UnknownSelection: there is none with this number that *by* has put together.
+    """
+    row = connection.execute(select(selection).where(selection.c.id == key, selection.c.made_by == by)).first()
+    if row is None:
+        raise UnknownSelection
+    return row
+
+
+def lines_of(wanted: Wanted, today: date, upcoming_within_days: int) -> Select[Any]:
+    """Select learner_id and training_type_id (``WHOLE`` for who has no certification) of what matches.
+
+    Raises:
+        WrongInput: no such status or day.
+    """
+    listed = narrowed(wanted, today, upcoming_within_days).order_by(None).subquery("listed")
     kind = func.coalesce(certification.c.training_type_id, WHOLE).label("training_type_id")
     query = select(listed.c.learner_id, kind).select_from(listed)
-    query = query.outerjoin(certification, certification.c.id == listed.c.certification_id)
+    return query.outerjoin(certification, certification.c.id == listed.c.certification_id)
+
+
+def _lines(connection: Connection, chosen: Chosen, today: date, upcoming_within_days: int) -> Select[Any]:
+    if chosen.kept is not None:
+        kind = select(training_type.c.id).where(training_type.c.slug == chosen.training_type).scalar_subquery()
+        mine = (selection_line.c.selection_id == chosen.kept) & (selection_line.c.training_type_id == kind)
+        return select(selection_line.c.learner_id, selection_line.c.training_type_id).where(mine)
+    query = lines_of(chosen.wanted, today, upcoming_within_days)
+    listed = query.selected_columns
     if chosen.who:
-        query = query.where(listed.c.learner_id.in_(named(connection, chosen.who)))
+        query = query.where(listed.learner_id.in_(named(connection, chosen.who)))
     if chosen.everybody:
         active = select(learner.c.id).where(learner.c.archived_at.is_(None))
-        query = query.where(listed.c.learner_id.in_(active))
+        query = query.where(listed.learner_id.in_(active))
     return query
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -46,12 +47,37 @@ def cancel_finished(connection: Connection, learners: Select[Any], *, at: dateti
 def cancel_withdrawn(connection: Connection, learners: Select[Any], *, at: datetime, by: str) -> int:
     """Take withdrawn assignments off the unsent mail to *learners*; cancel what asks for nothing else. Return how many."""
     gone = select(assignment.c.id).where(assignment.c.certification_id.is_(None))
-    theirs = and_(is_unsent(), message.c.learner_id.in_(learners))
+    asks = message.c.kind != MessageKind.RETRACTION.value  # which tells that they are withdrawn
+    return cancel_lines(connection, learners, gone, at=at, by=by, which=asks)
+
+
+def cancel_lines(
+    connection: Connection,
+    learners: Select[Any],
+    gone: Select[Any],
+    *,
+    at: datetime,
+    by: str,
+    which: ColumnElement[bool],
+    states: Sequence[MessageState] = UNSENT,
+) -> int:
+    """Take assignments off the unsent mail of learners; cancel what lists nothing else. Return how many were cancelled.
+
+    Args:
+        connection: an open unit of work.
+        learners: a statement that finds the ids of who is concerned.
+        gone: a statement that finds the ids of the assignments.
+        at: when.
+        by: who is named for it.
+        which: mail of theirs that may be changed.
+        states: in which states mail that lists nothing else is cancelled.
+    """
+    theirs = and_(which, message.c.learner_id.in_(learners))
     line = select(message_line.c.message_id).where(message_line.c.message_id == message.c.id).correlate(message)
     other = exists(line.where(message_line.c.assignment_id.not_in(gone), speaks()))
-    whole = and_(theirs, exists(line.where(message_line.c.assignment_id.in_(gone))), ~other)
+    whole = and_(theirs, is_unsent(states), exists(line.where(message_line.c.assignment_id.in_(gone))), ~other)
     cancelled = cancel(connection, whole, at=at, by=by, reply="what it asks for was taken back")
-    touched = select(message.c.id).where(theirs)
+    touched = select(message.c.id).where(theirs, is_unsent())
     lines = and_(message_line.c.message_id.in_(touched), message_line.c.assignment_id.in_(gone))
     connection.execute(delete(message_line).where(lines))
     return cancelled
@@ -81,11 +107,11 @@ def speaks() -> ColumnElement[bool]:
     return or_(~reminders, days_between(message_line.c.due_on, message_line.c.told_on) <= LAST_DAY)
 
 
-def is_unsent() -> ColumnElement[bool]:
-    """Whether a row of ``message`` may still be taken back.
+def is_unsent(states: Sequence[MessageState] = UNSENT) -> ColumnElement[bool]:
+    """Whether a row of ``message`` may still be taken back: it is in one of these states.
 
     Found by their state first: they are few beside all that was ever sent, which SQLite's planner cannot know.
     """
-    waiting, states = message.alias("waiting"), [state.value for state in UNSENT]
-    found = select(waiting.c.id).where(waiting.c.state.in_(states))
-    return and_(message.c.state.in_(states), message.c.id.in_(found))
+    waiting, words = message.alias("waiting"), [state.value for state in states]
+    found = select(waiting.c.id).where(waiting.c.state.in_(words))
+    return and_(message.c.state.in_(words), message.c.id.in_(found))

@@ -112,6 +112,7 @@ class Flag(IntFlag):
     BROUGHT_FORWARD = 32
     NEW_SINCE_START = 64
     DUE_AT_ONCE = 128
+    TOLD = 256
 
     @property
     def slug(self) -> str:

@@ -167,6 +167,7 @@ ACTIONS = (
         undoing.rule,
         "ordered",
         apply=undoing.apply,
+        mails=True,
         people=undoing.people,
         moved=undoing.moved,
         keeps=True,

@@ -78,9 +78,9 @@ class FlowRun:
         """Delete it."""
         gate.forget(key)
 
-    def publish(self, seen: Overview) -> None:
+    def publish(self, seen: Overview, page: str) -> None:
         """Rewrite the run page's artifacts."""
-        report.publish(seen)
+        report.publish(seen, page)
 
 
 def conduct(

@@ -37,8 +37,9 @@ OPEN_FACTS = ("assigned_on", "first_due_on", "due_on", "progress")
 # The newest first. Step 6 is only about who was renewed; every other step has a line for the whole audience.
 WHOLE_AUDIENCE = tuple(step.slug for step in reversed(CHECKLIST) if step.slug is not StepSlug.NOTIFY_LEARNERS)
 OUT_OF_IT = [Outcome.SKIP_ARCHIVED.value, Outcome.SKIP_EXCLUDED.value, Outcome.SKIP_LEFT_AUDIENCE.value]
-# Step 6 sends what step 5 has written.
-TELLING = {slug: kind for slug, kind in LETTER_OF.items() if slug is not StepSlug.NOTIFY_LEARNERS}
+# Step 6 sends what step 5 has written; an undo tells only some.
+NOT_TELLING = (StepSlug.NOTIFY_LEARNERS, StepSlug.UNDO)
+TELLING = {slug: kind for slug, kind in LETTER_OF.items() if slug not in NOT_TELLING}
 
 
 class ListName(StrEnum):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from models import holds
+from models import holds, picking
 from models.words import MessageKind
 from tasks.automatic import Assigned, recertify
 from tasks.automatic_review import propose_left
@@ -77,7 +77,8 @@ def do_duties(bench: Workbench) -> Done:
 
 
 def expire(bench: Workbench) -> int:
-    """End rollouts whose gate nobody answered, and holds that outlived their rollout; return how many rollouts."""
+    """End rollouts whose gate nobody answered, stray holds, and selections left unused; return how many rollouts."""
     with bench.database.write() as connection:
         holds.end_stray_holds(connection, bench.now())
+        picking.forget(connection, bench.now())
     return len(expire_gates(bench))

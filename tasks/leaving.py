@@ -24,6 +24,7 @@ OCCASIONED_BY = {
     MessageKind.RENOTIFICATION: (Outcome.RENOTIFY, Outcome.RENOTIFY_KEEP_DUE),
     MessageKind.RECERTIFICATION: (Outcome.RECERTIFY,),
     MessageKind.ASSIGNMENT: (Outcome.ASSIGN,),
+    MessageKind.RETRACTION: (Outcome.UNDO,),
 }
 
 

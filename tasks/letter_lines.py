@@ -17,6 +17,7 @@ from tasks.review_letters import Outdated
 
 # Said day after day, so only while it is so; a notice is an event, and is told as it happened.
 _WHILE_IT_STANDS = (MessageKind.REMINDER, MessageKind.ESCALATION)
+_ASKING = (MessageKind.RENOTIFICATION, MessageKind.RECERTIFICATION, MessageKind.ASSIGNMENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Line:
     told_on: date | None = None
     completed_on: date | None = None
     stands: bool = True
+    withdrawn: bool = False
 
 
 def lines_of(connection: Connection, keys: Sequence[int], today: date, training_url: str) -> Mapping[int, list[Line]]:
@@ -41,6 +43,7 @@ def lines_of(connection: Connection, keys: Sequence[int], today: date, training_
         select(
             message_line.c.message_id, message_line.c.assignment_id, course.c.title, course.c.link,
             message_line.c.due_on, message_line.c.told_on, assignment.c.completed_on, still.label("stands"),
+            (~kept).label("withdrawn"),
         )
         .join_from(message_line, assignment, assignment.c.id == message_line.c.assignment_id)
         .join(course, course.c.id == assignment.c.course_id)
@@ -59,6 +62,7 @@ def lines_of(connection: Connection, keys: Sequence[int], today: date, training_
             row.told_on,
             row.completed_on,
             stands=bool(row.stands),
+            withdrawn=bool(row.withdrawn),
         )
         found[row.message_id].append(line)
     return found
@@ -75,11 +79,17 @@ def courses_of(kind: MessageKind, lines: Sequence[Line], *, as_sent: bool = Fals
     Raises:
         Outdated: nothing of it is to be done any more.
     """
-    if kind in _WHILE_IT_STANDS and not as_sent:
-        lines = [line for line in lines if line.stands]
-        if not lines:
-            raise Outdated("nothing of it is to be done any more")
-    return [_course(kind, line) for line in lines]
+    told = lines if as_sent else still_told(kind, lines)
+    if not told and (lines or kind in _WHILE_IT_STANDS):
+        raise Outdated("nothing of it is to be done any more")
+    return [_course(kind, line) for line in told]
+
+
+def still_told(kind: MessageKind, lines: Sequence[Line]) -> Sequence[Line]:
+    """Those lines that a letter of *kind* would still tell, left it now: nobody is asked for what was taken back."""
+    if kind in _WHILE_IT_STANDS:
+        return [line for line in lines if line.stands]
+    return [line for line in lines if not line.withdrawn] if kind in _ASKING else lines
 
 
 def known_as(row: Row[Any]) -> str:
@@ -93,6 +103,8 @@ def _course(kind: MessageKind, line: Line) -> dict[str, Any]:
     if kind is MessageKind.ESCALATION:
         return {"title": line.title, "due_on": line.due_on}
     course: dict[str, Any] = {"title": line.title, "due_on": line.due_on, "link": line.link}
+    if kind is MessageKind.RETRACTION:
+        course |= {"due_on": line.due_on or "", "withdrawn": line.withdrawn}
     if kind is MessageKind.REMINDER:
         course["past_due"] = line.due_on is not None and line.told_on is not None and line.due_on < line.told_on
     return course

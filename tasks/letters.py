@@ -14,14 +14,14 @@ from mail.calendar import DueDate, DueDates
 from mail.connection import Parcel
 from mail.letters import Attachment, Letterhead, Stationery
 from mail.rehearsal import Reader, reader
-from mail.wordings import WordingInvalid
+from mail.wordings import Wording, WordingInvalid
 from models import choices
 from models.outbox import TO_MANAGERS, occasion_token
 from models.post_history import cancel, change
 from models.tables import learner, message
 from models.words import MailEvent, MessageKind, MessageState
 from tasks import own_wordings, weekly_digest
-from tasks.letter_lines import Line, courses_of, known_as, lines_of
+from tasks.letter_lines import Line, courses_of, known_as, lines_of, still_told
 from tasks.review_letters import Outdated, to_user
 from tasks.workbench import Workbench
 
@@ -74,7 +74,7 @@ class Letters:
                 sent_at=at,
                 context=context,
                 attachments=attachments,
-                due=self.due(row.id, row.created_at, lines) if row.kind not in TO_MANAGERS else None,
+                due=self.due(MessageKind(row.kind), row.id, row.created_at, lines),
             )
         except Outdated as outdated:
             cancel(connection, message.c.id == row.id, at=at, by="recert", reply=str(outdated))
@@ -155,20 +155,30 @@ class Letters:
         context, _, _ = self.content(connection, row, self._lines(connection, [key])[key], masked=True)
         return row.kind, row.language or "en", context
 
-    def stationery(self, connection: Connection) -> Stationery:
-        """The stationery with the wordings that rule now."""
+    def stationery(self, connection: Connection, drafts: Mapping[tuple[str, str], Wording] | None = None) -> Stationery:
+        """The stationery with the wordings that rule now, but for *drafts*, by (kind, language)."""
         self._look_up(connection)
-        return self._stationery
+        if not drafts:
+            return self._stationery
+        return Stationery(self._letterhead, {**own_wordings.own_wordings(connection), **drafts})
 
-    def due(self, number: int, at: datetime, lines: Sequence[Line]) -> DueDates | None:
-        """What goes into the calendar. A later mail has a greater *number*, and every try of one mail the same."""
-        house = self._house
-        days = [
-            DueDate(f"recert-{line.assignment_id}-{house}", line.due_on, line.title, line.link)
-            for line in lines
-            if line.due_on is not None
-        ]
-        return DueDates(number, at, days) if days and self._chosen.attach_calendar else None
+    def due(self, kind: MessageKind, number: int, at: datetime, lines: Sequence[Line]) -> DueDates | None:
+        """What goes into the reader's calendar, or out of it again.
+
+        A later mail has a greater *number*, and every try of one mail the same.
+        """
+        if kind in TO_MANAGERS or not self._chosen.attach_calendar:
+            return None
+        taken_back = kind is MessageKind.RETRACTION
+        days = []
+        for line in still_told(kind, lines):
+            # an entry that goes needs a day, too, and any will do
+            due_on = line.due_on or (line.told_on if taken_back else None)
+            if due_on is not None:
+                gone = taken_back and (line.withdrawn or line.due_on is None)
+                uid = f"recert-{line.assignment_id}-{self._house}"
+                days.append(DueDate(uid, due_on, line.title, line.link, cancelled=gone))
+        return DueDates(number, at, days) if days else None
 
     @cached_property
     def _house(self) -> str:

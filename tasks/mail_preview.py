@@ -9,8 +9,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, or_, select
 
-from mail.facts import EXAMPLE_CODE, KINDS, TO_LEARNERS, samples
+from mail.facts import EXAMPLE_CODE, KINDS, TO_A_LEARNER, samples
 from mail.letters import Stationery
+from mail.wordings import Wording
 from models import choices
 from models.addresses import address_key
 from models.choices import Choices
@@ -23,7 +24,6 @@ from tasks.letters import Letters
 from tasks.own_wordings import usable
 from tasks.workbench import Workbench
 
-LEARNERS_KINDS = [kind for kind, variables in KINDS.items() if set(TO_LEARNERS) <= set(variables)]
 NOBODY = "nobody@example.org"
 # These are sent with a Due Date that lies ahead.
 GIVING_A_DAY = frozenset({MessageKind.RENOTIFICATION, MessageKind.RECERTIFICATION, MessageKind.ASSIGNMENT})
@@ -67,7 +67,13 @@ class _Reader:
 
 
 def preview(
-    connection: Connection, bench: Workbench, kind: str, *, who: str | None = None, language: str | None = None
+    connection: Connection,
+    bench: Workbench,
+    kind: str,
+    *,
+    who: str | None = None,
+    language: str | None = None,
+    draft: Wording | None = None,
 ) -> Previewed:
     """Write a mail of *kind* as it would be written today.
 
@@ -77,6 +83,7 @@ def preview(
         kind: of mail.
         who: a learner's address or Employee ID; None for sample facts.
         language: instead of the learner's.
+        draft: a wording that is not chosen yet, instead of the one that rules for *language*.
 
     Raises:
         WrongInput: no such kind or learner, a kind that learners do not get, or a wording that cannot be used.
@@ -85,9 +92,9 @@ def preview(
     if kind not in KINDS:
         raise WrongInput(f"{kind[:80]!r} is no kind of mail with a wording; there are {', '.join(KINDS)}")
     letters = Letters(bench)
-    stationery = letters.stationery(connection)
     reader = _sample(kind, letters) if who is None else _learner(connection, bench, letters, kind, who)
     spoken = language or reader.language
+    stationery = letters.stationery(connection, {(kind, spoken): draft} if draft else None)
     with usable():
         return Previewed(
             to=reader.to,
@@ -111,19 +118,22 @@ def _letter(
         message_id="<preview@recert.invalid>",
         sent_at=bench.now(),
         context=reader.facts,
-        due=letters.due(0, bench.now(), reader.lines),
+        due=letters.due(MessageKind(kind), 0, bench.now(), reader.lines),
     )
 
 
 def _sample(kind: str, letters: Letters) -> _Reader:
     """The declared samples, for learners three courses; a code is masked, so that nobody takes it for a real one."""
     one, three = islice(samples(kind), 2)
-    facts = three if kind in LEARNERS_KINDS else one
+    facts = three if kind in TO_A_LEARNER else one
     hidden = {name: _masked(value) for name, value in facts.items() if name != "organisation"}
     if "contact" in hidden:
         hidden["contact"] = letters.contact
-    courses = facts.get("courses", ()) if kind in LEARNERS_KINDS else ()
-    lines = [Line(number, each["title"], each["due_on"], each["link"]) for number, each in enumerate(courses, 1)]
+    courses = facts.get("courses", ()) if kind in TO_A_LEARNER else ()
+    lines = [
+        Line(number, each["title"], each["due_on"], each["link"], withdrawn=each.get("withdrawn", False))
+        for number, each in enumerate(courses, 1)
+    ]
     return _Reader(NOBODY, "", "en", hidden, lines, "the facts are samples")
 
 
@@ -134,7 +144,7 @@ def _masked(value: Any) -> Any:
 
 
 def _learner(connection: Connection, bench: Workbench, letters: Letters, kind: str, who: str) -> _Reader:
-    if kind not in LEARNERS_KINDS:
+    if kind not in TO_A_LEARNER:
         raise WrongInput(f"{kind} is no mail for learners; leave --learner out to see it with sample facts")
     person = _find(connection, who)
     lines, supposed = _listed(connection, person.id, kind, bench.today())
@@ -155,6 +165,8 @@ def _listed(connection: Connection, learner_id: int, kind: str, today: date) -> 
         if not newest:
             raise NothingToShow
         return newest, [f"no course is open: shown are those last assigned, as if due on {later}"]
+    if kind == MessageKind.RETRACTION:
+        return [replace(line, withdrawn=True) for line in lines], ["shown as if what is open were taken back"]
     if kind in GIVING_A_DAY and any(_passed(line, today) for line in lines):
         moved = [replace(line, due_on=later) if _passed(line, today) else line for line in lines]
         moved.sort(key=lambda line: (line.due_on or later, line.title))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import String, case, cast, insert, literal, null, select
+from sqlalchemy import ColumnElement, String, case, cast, insert, literal, null, select
 
 from models.outbox import LEARNER_PREFIX, message_id_sql, occasion
 from models.tables import learner, message, message_line, rollout_item
@@ -15,6 +15,7 @@ MESSAGE_COLUMNS = [
     "kind", "occasion", "recipient", "learner_id", "to_address", "rollout_id", "state", "message_id", "created_at",
     "next_try_at",
 ]  # fmt: skip
+LISTED = ["message_id", "assignment_id", "due_on", "told_on"]
 
 
 def queue_notices(chunk: Chunk, kind: MessageKind, state: MessageState, outcomes: Sequence[Outcome]) -> None:
@@ -22,9 +23,15 @@ def queue_notices(chunk: Chunk, kind: MessageKind, state: MessageState, outcomes
 
     A learner without an address gets none (the item says so); a mail that is there already gets the lines it lacks.
     """
+    queue_letters(chunk, kind, state, chunk.todo(*outcomes))
+    _list_courses(chunk, kind, outcomes)
+
+
+def queue_letters(chunk: Chunk, kind: MessageKind, state: MessageState, which: ColumnElement[bool]) -> None:
+    """Queue a *kind* of mail, without lines yet, to each learner with items that match *which* and with an address."""
     named = occasion(chunk.case.rollout_id, kind)
     recipient = literal(LEARNER_PREFIX) + cast(learner.c.id, String)
-    concerned = select(rollout_item.c.learner_id).where(chunk.todo(*outcomes))
+    concerned = select(rollout_item.c.learner_id).where(which)
     there = select(literal(1)).where(
         message.c.kind == kind.value, message.c.recipient == recipient, message.c.occasion == named
     )
@@ -47,20 +54,26 @@ def queue_notices(chunk: Chunk, kind: MessageKind, state: MessageState, outcomes
             .order_by(learner.c.id),
         )
     )
-    _list_courses(chunk, kind, outcomes)
 
 
-def _list_courses(chunk: Chunk, kind: MessageKind, outcomes: Sequence[Outcome]) -> None:
-    # Each mail is found by the whole of its unique key, in a query of its own: joined instead, PostgreSQL compares all
-    # with all as long as it has no statistics of so many new rows.
+def mail_of(chunk: Chunk, kind: MessageKind) -> ColumnElement[int]:
+    """The id of the rollout's *kind* of mail to an item's learner; null where there is none.
+
+    Each mail is found by the whole of its unique key, in a query of its own: joined instead, PostgreSQL compares all with
+    all as long as it has no statistics of so many new rows.
+    """
     mail = select(message.c.id).where(
         message.c.kind == kind.value,
         message.c.recipient == literal(LEARNER_PREFIX) + cast(rollout_item.c.learner_id, String),
         message.c.occasion == occasion(chunk.case.rollout_id, kind),
     )
+    return mail.scalar_subquery()
+
+
+def _list_courses(chunk: Chunk, kind: MessageKind, outcomes: Sequence[Outcome]) -> None:
     due_on = case((rollout_item.c.due_after.is_(None), rollout_item.c.due_before), else_=rollout_item.c.due_after)
     listed = (
-        select(mail.scalar_subquery().label("message_id"), rollout_item.c.assignment_id, due_on.label("due_on"))
+        select(mail_of(chunk, kind).label("message_id"), rollout_item.c.assignment_id, due_on.label("due_on"))
         .add_columns(literal(chunk.case.today).label("told_on"))
         .where(chunk.todo(*outcomes))
         .subquery()
@@ -69,5 +82,4 @@ def _list_courses(chunk: Chunk, kind: MessageKind, outcomes: Sequence[Outcome]) 
         message_line.c.message_id == listed.c.message_id, message_line.c.assignment_id == listed.c.assignment_id
     )
     new = select(listed).where(listed.c.message_id.is_not(None), ~there.exists())
-    columns = ["message_id", "assignment_id", "due_on", "told_on"]
-    chunk.connection.execute(insert(message_line).from_select(columns, new))
+    chunk.connection.execute(insert(message_line).from_select(LISTED, new))

@@ -211,32 +211,33 @@ def confirm(bench: Workbench, rollout_id: int) -> bool:
         Whether its approvers are asked now. Confirmed twice, it is asked once.
     """
     with bench.database.write() as connection:
-        whole = ledger.load(connection, rollout_id, lock=True)
-        record = _step(connection, rollout_id)
-        if whole.confirmed_at is not None or not whole.is_alive or record.proposal is None:
-            return False
-        connection.execute(update(rollout).where(rollout.c.id == rollout_id).values(confirmed_at=bench.now()))
-        if changes_in(record.proposal.counts) == 0:
-            recomputing.store(connection, whole, at=bench.now(), today=bench.today())
-            ledger.set_step_state(connection, record.id, StepState.PASSED, applied_at=bench.now())
-            ending.end(connection, bench, rollout_id, RolloutState.COMPLETED, whole.requested_by, "nothing to change")
-            return False
-        review = STEPS[record.slug].reviewed(whole.plan)
-        if review:
-            open_gate(connection, bench, whole, record)
-        else:
-            ledger.set_step_state(connection, record.id, StepState.APPROVED)
-            ledger.set_state(connection, rollout_id, RolloutState.RUNNING)
-        detail = {"digest": record.proposal.digest, "review": review}
-        audit.record(
-            connection,
-            at=bench.now(),
-            actor=whole.requested_by,
-            act="confirm-action",
-            subject=f"rollout {rollout_id} {record.slug}",
-            detail=detail,
-        )
-        return review
+        return confirm_in(connection, bench, rollout_id)
+
+
+def confirm_in(connection: Connection, bench: Workbench, rollout_id: int) -> bool:
+    """As ``confirm``, in the open unit of work."""
+    whole = ledger.load(connection, rollout_id, lock=True)
+    record = _step(connection, rollout_id)
+    if whole.confirmed_at is not None or not whole.is_alive or record.proposal is None:
+        return False
+    connection.execute(update(rollout).where(rollout.c.id == rollout_id).values(confirmed_at=bench.now()))
+    if changes_in(record.proposal.counts) == 0:
+        recomputing.store(connection, whole, at=bench.now(), today=bench.today())
+        ledger.set_step_state(connection, record.id, StepState.PASSED, applied_at=bench.now())
+        ending.end(connection, bench, rollout_id, RolloutState.COMPLETED, whole.requested_by, "nothing to change")
+        return False
+    review = STEPS[record.slug].reviewed(whole.plan)
+    if review:
+        open_gate(connection, bench, whole, record)
+    else:
+        ledger.set_step_state(connection, record.id, StepState.APPROVED)
+        ledger.set_state(connection, rollout_id, RolloutState.RUNNING)
+    detail = {"digest": record.proposal.digest, "review": review}
+    subject = f"rollout {rollout_id} {record.slug}"
+    audit.record(
+        connection, at=bench.now(), actor=whole.requested_by, act="confirm-action", subject=subject, detail=detail
+    )
+    return review
 
 
 def give_up(bench: Workbench, rollout_id: int, actor: str) -> None:

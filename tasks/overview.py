@@ -65,9 +65,13 @@ def overview(connection: Connection, rollout_id: int) -> Overview:
     )
 
 
-def mail_by_state(connection: Connection, rollout_id: int | None = None) -> dict[str, int]:
-    """State → number of mails, of one rollout or of all; in the vocabulary's order."""
+def mail_by_state(
+    connection: Connection, rollout_id: int | None = None, *, to_learners: bool = False
+) -> dict[str, int]:
+    """State → number of mails, of one rollout or of all, perhaps only those to learners; in the vocabulary's order."""
     query = select(message.c.state, func.count()).group_by(message.c.state)
+    if to_learners:
+        query = query.where(message.c.learner_id.is_not(None))
     if rollout_id is not None:
         query = query.where(message.c.rollout_id == rollout_id)
     found = {row[0]: row[1] for row in connection.execute(query)}
@@ -101,7 +105,8 @@ def _next(rollout: Rollout, steps: dict[StepSlug, StepRecord], gate: Gate | None
     if not rollout.is_alive:
         return _after_the_end(rollout)
     if rollout.confirmed_at is None:
-        return f"{rollout.requested_by} must confirm the start with the code that was mailed"
+        how = "it where it was ordered" if rollout.action else "the start with the code that was mailed"
+        return f"{rollout.requested_by} must confirm {how}"
     current = next((record for record in steps.values() if not record.is_done), None)
     if current is None:
         return "it is about to close"

@@ -10,8 +10,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, func, insert, select
 
+from mail.facts import KINDS
 from mail.template_versions import template_version
-from mail.wordings import Wording, WordingInvalid, candidates, check
+from mail.wordings import Wording, WordingInvalid, candidates, check, languages, shipped
 from models import audit
 from models.errors import WrongInput
 from models.post_history import change
@@ -57,6 +58,52 @@ def stored(connection: Connection) -> list[Stored]:
         .order_by(mail_template.c.kind, mail_template.c.language)
     )
     return [_stored(row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Whose words rule for a kind and language, and who chose that when; nobody where it was never chosen."""
+
+    kind: str
+    language: str
+    own: bool
+    by: str | None
+    at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What readers of a language get: the language it is in, whether it is the organisation's own, and the wording."""
+
+    language: str
+    own: bool
+    wording: Wording
+
+
+def standings(connection: Connection) -> list[Standing]:
+    """Every kind in every language that there are words in, whoever wrote them."""
+    chosen = {(each.kind, each.language): each for each in stored(connection)}
+    found = []
+    for kind in KINDS:
+        written = {told for of, told in chosen if of == kind and chosen[of, told].wording}
+        for language in sorted({*languages(), *written}):
+            each = chosen.get((kind, language))
+            own, by, at = (each.wording is not None, each.by, each.at) if each else (False, None, None)
+            found.append(Standing(kind, language, own, by, at))
+    return found
+
+
+def ruling(kind: str, language: str, own: Mapping[tuple[str, str], Wording]) -> Ruling:
+    """What a reader of *language* gets, where *own* are the organisation's wordings.
+
+    Raises:
+        WrongInput: there is no such kind.
+    """
+    for candidate in candidates(language):
+        for is_own, wording in ((True, own.get((kind, candidate))), (False, shipped(kind, candidate))):
+            if wording is not None:
+                return Ruling(candidate, is_own, wording)
+    raise WrongInput(f"{kind[:80]!r} is no kind of mail with a wording; there are {', '.join(KINDS)}")
 
 
 def own_wordings(connection: Connection) -> dict[tuple[str, str], Wording]:

@@ -14,6 +14,7 @@ from models import ledger, lifecycle
 from models.dates import days_between
 from models.digest import items_digest
 from models.ledger import Rollout, StepRecord
+from models.orders import ActionPlan
 from models.tables import assignment, course, proposal, rollout, rollout_item, rollout_step
 from models.words import ALIVE, CHANGING, Flag, MessageKind, Outcome, StepSlug, StepState
 from tasks import reach
@@ -30,6 +31,7 @@ LETTER_OF = {
     StepSlug.RECERTIFY: MessageKind.RECERTIFICATION,
     StepSlug.RENOTIFY: MessageKind.RENOTIFICATION,
     StepSlug.ASSIGN: MessageKind.ASSIGNMENT,
+    StepSlug.UNDO: MessageKind.RETRACTION,
 }
 
 
@@ -43,9 +45,14 @@ def case_of(connection: Connection, rollout: Rollout, steps: Mapping[StepSlug, S
 def head(connection: Connection, rollout: Rollout, step: Step) -> str:
     """What every digest of this step begins with: rollout, step, plan, and the version of the mail it sends."""
     plan = json.dumps(rollout.plan.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
-    letter = LETTER_OF.get(step.slug)
+    letter = LETTER_OF.get(step.slug) if step.slug is not StepSlug.UNDO or _tells(rollout) else None
     version = template_version(letter.value, own_wordings(connection)) if letter else ""
     return f"{rollout.id}\n{step.slug}\n{plan}\n{version}"
+
+
+def _tells(rollout: Rollout) -> bool:
+    """Whether an undo tells whoever was told of what it takes back."""
+    return isinstance(rollout.plan, ActionPlan) and rollout.plan.order.tell
 
 
 def unapplied_with(connection: Connection, kind: MessageKind) -> list[int]:
@@ -83,7 +90,8 @@ def fingerprint(connection: Connection, rollout: Rollout, step: Step, proposal_i
         "digest": items_digest(connection, head(connection, rollout, step), proposal_id),
         "counts": counts(connection, proposal_id),
         "facts": facts(connection, proposal_id, step.slug, proposed_on)
-        | reach.facts(connection, proposal_id, step.slug),
+        | reach.facts(connection, proposal_id, step.slug)
+        | ({"tells": True} if _tells(rollout) else {}),
     }
     connection.execute(update(proposal).where(proposal.c.id == proposal_id).values(**values))
     return str(values["digest"])

@@ -14,24 +14,24 @@ from tasks.overview import Overview
 from tasks.report_text import dashboard, progress
 
 
-def publish(seen: Overview) -> None:
-    """Show where the rollout stands. A dashboard that cannot be written never stops the work it is about."""
+def publish(seen: Overview, page: str) -> None:
+    """Show where the rollout stands, and where *page* of the console is. A dashboard that cannot be written never stops the work it is about."""
     try:
-        _publish(seen)
+        _publish(seen, page)
     except Exception as error:  # noqa: BLE001 - whatever it was, the ledger is right and the page is only late
         get_run_logger().warning("The dashboard could not be rewritten: %s", type(error).__name__)
 
 
-def _publish(seen: Overview) -> None:
+def _publish(seen: Overview, console: str) -> None:
     bar, page = f"rollout-{seen.rollout.id}-progress", f"rollout-{seen.rollout.id}"
     if (known := _find(bar)) is None:
         create_progress_artifact(progress(seen), key=bar, description="Steps of the checklist that are done")
     else:
         _rewrite(known, progress(seen))
     if (known := _find(page)) is None:
-        create_markdown_artifact(dashboard(seen), key=page, description="Where the rollout stands")
+        create_markdown_artifact(dashboard(seen, console), key=page, description="Where the rollout stands")
     else:
-        _rewrite(known, dashboard(seen))
+        _rewrite(known, dashboard(seen, console))
 
 
 def _find(key: str) -> UUID | None:

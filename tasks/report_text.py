@@ -20,14 +20,14 @@ def plain(text: str) -> str:
     return " ".join(text.split()).translate(_LEAVE_ALONE)
 
 
-def dashboard(seen: Overview) -> str:
-    """The whole rollout on one page: steps, states, counts, days, who reviewed, mail by state, what happens next."""
+def dashboard(seen: Overview, console: str) -> str:
+    """The whole rollout on one page, with a link to its page in the *console*: steps, states, counts, days, who reviewed, mail by state, what happens next."""
     rollout = seen.rollout
     records = list(seen.steps.values())
     mail = ", ".join(f"{number:,} {state}" for state, number in seen.mail.items()) or "none yet"
     lines = [
         f"# {plain(rollout.name)}",
-        f"**Rollout {rollout.id} is {rollout.state.value}.** Requested by {plain(rollout.requested_by)}.",
+        f"**Rollout {rollout.id} is {rollout.state.value}.** Requested by {plain(rollout.requested_by)}. [In the console]({console})",
         "",
         f"**Next:** {plain(seen.next)}.",
         "",

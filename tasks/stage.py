@@ -52,7 +52,7 @@ class Conductor(Protocol):
     def forget(self, key: str) -> None:
         """Delete what was filled in, if anything was: whoever reaches the API could read it."""
 
-    def publish(self, seen: Overview) -> None:
+    def publish(self, seen: Overview, page: str) -> None:
         """Show where the rollout stands."""
 
 
@@ -283,5 +283,5 @@ class Stage:
         """Publish where the rollout stands, and return it."""
         with self.bench.database.read() as connection:
             seen = overview(connection, self.opened.rollout_id)
-        self.conductor.publish(seen)
+        self.conductor.publish(seen, f"{self.bench.settings.console}/rollouts/{seen.rollout.id}")
         return seen

@@ -21,8 +21,15 @@ from tasks.workbench import Workbench
 FOR_EVER = (StepSlug.COMPLETE, StepSlug.UNDO)
 
 
-def place_undo(bench: Workbench, rollout_id: int, email: str) -> Placed:
+def place_undo(bench: Workbench, rollout_id: int, email: str, *, tell: bool = False) -> Placed:
     """Write what taking a rollout back would do; nothing of it is done before ``ordering.confirm``.
+
+    Args:
+        bench: settings, clock and database.
+        rollout_id: what is to be taken back: a checklist's rollout, an action, or one of the upkeep's own.
+        email: the operator who orders it.
+        tell: whether learners whom mail about it may have reached are told that it was taken back. The proposal's fact
+            ``told`` counts them either way.
 
     Raises:
         NotPermitted: *email* is no enabled operator.
@@ -43,16 +50,16 @@ def place_undo(bench: Workbench, rollout_id: int, email: str) -> Placed:
         touched = connection.execute(select(func.count(changed.c.learner_id.distinct()))).scalar_one()
         if touched == 0:
             raise Refused(f"rollout {rollout_id} changed nothing that could be taken back")
-        plan = _plan(whole, touched, set_, today)
+        plan = _plan(whole, touched, set_, today, tell=tell)
         undo_id, record = written(connection, bench, plan, requester, set_)
         assert record.proposal is not None  # noqa: S101 - just proposed
         lines = sum(record.proposal.counts.values())
         return Placed(undo_id, Selection(0, lines, touched, record.proposal.digest), record, plan.order.review)
 
 
-def _plan(whole: Rollout, touched: int, set_: Choices, today: date) -> ActionPlan:
+def _plan(whole: Rollout, touched: int, set_: Choices, today: date, *, tell: bool) -> ActionPlan:
     review = touched > set_.action_review_over
-    order = Order(action=StepSlug.UNDO, undoes=whole.id, date_basis=set_.date_basis, review=review)
+    order = Order(action=StepSlug.UNDO, undoes=whole.id, tell=tell, date_basis=set_.date_basis, review=review)
     name = f"Undo of rollout {whole.id}"
     return action_plan(name, whole.plan.training_types, order, today=today, due_in_days=set_.default_due_days)
 

@@ -24,11 +24,11 @@ from sqlalchemy import (
 from models.automatic import leave_to_people
 from models.roster import standing
 from models.tables import assignment, certification, learner, proposal, rollout_item, rollout_step
-from models.unsent import cancel_withdrawn
 from models.words import Flag, LeftBecause, Outcome
 from tasks import archiving, restoring
 from tasks.action_dates import DATED
 from tasks.audience import Case
+from tasks.retracting import retract, was_told
 from tasks.selected import NEVER_SO, order_of
 from tasks.step import Chunk, Rule, chosen, flag
 from tasks.withdrawing import detach
@@ -141,12 +141,18 @@ def rule(case_: Case, person: Any) -> Rule:
             (_moved_on(person, _undone(case_)), Outcome.SKIP_CHANGED_SINCE_REVIEW),
             otherwise=Outcome.UNDO,
         ),
-        flags=flag(person.no_email, Flag.NO_EMAIL),
+        flags=flag(person.no_email, Flag.NO_EMAIL) + flag(_told(person), Flag.TOLD),
         due=(person.due_on, due_after),
         recertification=(person.recertification_on, date_after),
         course=(person.taken_id, func.coalesce(person.course_was, person.taken_id)),
         assignment=func.coalesce(person.made_id, person.given_id, person.moved_id),
     )
+
+
+def _told(person: Any) -> ColumnElement[bool]:
+    """Whether mail about what is taken back may have reached them."""
+    made = was_told(person.made_id)
+    return or_(made, and_(person.made_id.is_(None), was_told(person.moved_id, person.due_became)))
 
 
 def _moved_on(person: Any, rollout_id: int) -> ColumnElement[bool]:
@@ -210,10 +216,11 @@ def apply(chunk: Chunk) -> None:
     was = undoable(_undone(chunk.case)).subquery("was_done")
     restoring.certifications(chunk, mine, was)
     made = and_(mine, item.assignment_id.in_(_assignments(was, MADE)))
+    moved_back = and_(mine, item.assignment_id.in_(_assignments(was, MOVED)))
+    retract(chunk, made, moved_back)
     detach(chunk, made)
     restoring.give_back(chunk, and_(mine, item.assignment_id.in_(_assignments(was, TAKEN_BACK))))
-    restoring.due_dates(chunk, and_(mine, item.assignment_id.in_(_assignments(was, MOVED))))
-    cancel_withdrawn(chunk.connection, select(item.learner_id).where(made), at=chunk.at, by=chunk.actor)
+    restoring.due_dates(chunk, moved_back)
     touched = certification.c.id.in_(select(item.certification_id).where(mine))
     leave_to_people(chunk.connection, touched, today=chunk.case.today, because=LeftBecause.UNDONE)
     archiving.bring_back(chunk, _learners(was, mine, Outcome.ARCHIVE))

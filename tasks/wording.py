@@ -68,8 +68,13 @@ ACTION_WORDS = {
 
 def counted(counts: Mapping[str, int], slug: StepSlug | None = None) -> list[tuple[str, int]]:
     """Outcome counts with their words, in the vocabulary's order; of an action's *slug*, with its own."""
-    words = OUTCOME_WORDS | (ACTION_WORDS.get(slug, {}) if slug else {})
+    words = outcome_words(slug)
     return [(words[Outcome(code)], number) for code, number in counts.items()]
+
+
+def outcome_words(slug: StepSlug | None = None) -> Mapping[Outcome, str]:
+    """What each outcome says; of an action's *slug*, in its own words."""
+    return OUTCOME_WORDS | (ACTION_WORDS.get(slug, {}) if slug else {})
 
 
 def leading_facts(slug: StepSlug, facts: Mapping[str, Any], still_open: int) -> list[str]:
@@ -96,10 +101,20 @@ def leading_facts(slug: StepSlug, facts: Mapping[str, Any], still_open: int) -> 
         lines.append(_people(number, "gets another course than the last one", "get another course than the last one"))
     if number := facts.get("new-since-start"):
         lines.append(_people(number, "joined since the rollout started", "joined since the rollout started"))
+    return lines + _mailed(facts) + out_of_reach(facts, carried=facts.get(CARRIES))
+
+
+def _mailed(facts: Mapping[str, Any]) -> list[str]:
+    """Whom mail has told of what is taken back, and whom none can tell anything."""
+    lines = []
+    if number := facts.get("told"):
+        then = "will be told" if facts.get("tells") else "will not be told"
+        before = f"been told of it by mail, and {then} that it was taken back"
+        lines.append(_people(number, f"has {before}", f"have {before}"))
     if number := facts.get("no-email"):
         by_hand = "no e-mail address and must be told by hand"
         lines.append(_people(number, f"has {by_hand}", f"have {by_hand}"))
-    return lines + out_of_reach(facts, carried=facts.get(CARRIES))
+    return lines
 
 
 def out_of_reach(facts: Mapping[str, Any], *, carried: bool | None) -> list[str]:

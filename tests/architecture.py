@@ -50,6 +50,7 @@ HOMES = {
     "rich": ["console/*"],
     "starlette": ["console/web/*"],
     "uvicorn": ["console/web/*"],
+    "xlsxwriter": ["console/web/*"],
 }
 ENVIRONMENT = {
     "os.environ": ["config/settings.py", "console/stack.py"],  # the stack hands an environment on to its children

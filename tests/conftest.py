@@ -6,7 +6,7 @@ import os
 import signal
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -27,6 +27,27 @@ for name in list(os.environ):
         del os.environ[name]
 _prefect_home = tempfile.TemporaryDirectory(prefix="recert-prefect-home-", ignore_cleanup_errors=True)
 os.environ |= QUIET | {"PREFECT_HOME": _prefect_home.name}
+
+
+# What starts a Prefect server or a whole stack. Two at once would be late for each other's patience.
+STACKS = (
+    "tests/flows/test_live_",
+    "tests/flows/test_prefect_yaml.py",
+    "tests/console/test_demo.py",
+    "tests/test_prefect_schedules.py",
+)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With ``-n 2``: one process starts the stacks, one after the other, and waits; the rest goes to whoever is free."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class StacksTogether(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "stacks" if nodeid.startswith(STACKS) else nodeid
+
+    return StacksTogether(config, log)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

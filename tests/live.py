@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,6 +21,7 @@ import httpx
 from config.settings import Settings
 from models.database import Database
 from tasks.workbench import Workbench
+from tests.prefect_server import furnish
 from tests.processes import free_port
 from tests.world import TODAY
 
@@ -70,6 +71,13 @@ class Up:
     def api(self) -> str:
         return f"http://127.0.0.1:{self.prefect_port}/api"
 
+    @contextlib.contextmanager
+    def looked_into(self) -> Iterator[Workbench]:
+        """Its database, for who looks again and again: a command each time would take the machine from the runs."""
+        bench = self.bench()
+        yield bench
+        bench.database.dispose()
+
     def bench(self) -> Workbench:
         from datetime import date
 
@@ -90,6 +98,8 @@ class Up:
         return json.loads(done.stdout)
 
     def start(self) -> None:
+        if not (self.home / "prefect").exists():
+            furnish(self.home / "prefect")
         log = (self.home / "up.log").open("ab")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "console", "up"], env=self.env, stdout=log, stderr=log, start_new_session=True

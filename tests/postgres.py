@@ -75,6 +75,11 @@ class PostgresCluster:
             self.remove()
             raise
 
+    @property
+    def owner(self) -> tuple[int, int]:
+        """The user and group that its processes run as."""
+        return self._user or (os.getuid(), os.getgid())
+
     def url(self, name: str = "postgres") -> str:
         """Return the SQLAlchemy URL of database *name*."""
         return f"postgresql+psycopg://{SUPERUSER}:{self._password}@{LOOPBACK}:{self.port}/{name}"

@@ -195,7 +195,8 @@ class PlainConductor:
     def forget(self, key: str) -> None:
         self.filled_in.pop(key, None)
 
-    def publish(self, seen: Overview) -> None:
+    def publish(self, seen: Overview, page: str) -> None:
+        assert page.endswith(f"/rollouts/{seen.rollout.id}")
         self.seen.append(seen)
 
     def fill_in(self, **form: Any) -> None:

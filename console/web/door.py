@@ -23,6 +23,7 @@ from console.web.paper import SEE_OTHER, page
 from console.web.visit import LARGEST_FORM, LARGEST_UPLOAD, NoSuchPage, Place, Visit
 from models import sessions
 from models.errors import NotPermitted, RecertError, Refused, UnknownRollout, Unreachable, WrongInput
+from models.selection import UnknownSelection
 from models.sessions import SEEN_EVERY, Session, TooManyTries
 from tasks.mail_lists import UnknownMail
 from tasks.one_learner import UnknownLearner
@@ -34,6 +35,7 @@ STATUS: Mapping[type[RecertError], HTTPStatus] = {
     UnknownRollout: HTTPStatus.NOT_FOUND,
     UnknownMail: HTTPStatus.NOT_FOUND,
     UnknownLearner: HTTPStatus.NOT_FOUND,
+    UnknownSelection: HTTPStatus.NOT_FOUND,
     NotPermitted: HTTPStatus.FORBIDDEN,
     TooManyTries: HTTPStatus.TOO_MANY_REQUESTS,
     WrongInput: HTTPStatus.BAD_REQUEST,

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
+from sqlalchemy import Connection
 from starlette.responses import Response
 
+from console.web import learner_words
+from console.web.action_words import ACTIONS, ON_THE_BAR, OPEN_ON_THE_BAR
 from console.web.memory import ShortMemory
 from console.web.paper import download, page
 from console.web.visit import Visit
-from models import choices
+from models import choices, picking
 from models.learner_pages import DAYS, SIZES, SORTS, Order, Wanted, counts, narrowed, offered, turn
 from models.learners import FIELDS, read
-from models.words import Status
+from models.picking import Picked
+from models.selection import UnknownSelection
+from models.words import Role, Status
 from tasks.one_learner import one_learner
 
 # The one the page is for comes first, then what asks for somebody to act.
@@ -26,7 +32,7 @@ _MEMORY = ShortMemory()
 
 def show(visit: Visit) -> Response:
     """One page of the list, and how many there are of each status."""
-    wanted, order = _wanted(visit), _order(visit)
+    wanted, order = learner_words.wanted(visit), _order(visit)
     bench, words = visit.bench, visit.query
     where = (str(bench.database.url), bench.today())
     today = bench.today()
@@ -41,10 +47,13 @@ def show(visit: Visit) -> Response:
             lambda: counts(connection, wanted, today=today, upcoming_within_days=soon),
         )
         offers = _MEMORY.get(where, lambda: offered(connection))
+        shown = [(row.learner_id, row.certification_id or 0) for row in turned.rows]
+        chosen = _chosen(visit, connection)
+        ticked = picking.tick_marks(connection, chosen.id, shown) if chosen else set()
     number = tally.get(wanted.status, 0) if wanted.status else sum(tally.values())
     return page(
         visit, "learners.html", wanted=wanted, order=order, turned=turned, tally=tally, offers=offers, number=number,
-        statuses=STATUSES, sizes=SIZES, sorts=SORTS, days=DAYS,
+        statuses=STATUSES, sizes=SIZES, sorts=SORTS, days=DAYS, shown=shown, chosen=chosen, ticked=ticked, **_bar(visit),
         narrowed=wanted != Wanted(status=wanted.status, day=wanted.day),
         only_search=wanted == Wanted(status=wanted.status, day=wanted.day, search=wanted.search),
     )  # fmt: skip
@@ -52,7 +61,7 @@ def show(visit: Visit) -> Response:
 
 def export(visit: Visit) -> Response:
     """Everything that the list holds for these words, as CSV."""
-    wanted, bench = _wanted(visit), visit.bench
+    wanted, bench = learner_words.wanted(visit), visit.bench
     with bench.database.read() as connection:
         soon = choices.read(connection).upcoming_within_days
     query = narrowed(wanted, bench.today(), soon)
@@ -67,17 +76,29 @@ def export(visit: Visit) -> Response:
 def one(visit: Visit) -> Response:
     """One learner, and why their dates and statuses are what they are."""
     with visit.bench.database.read() as connection:
-        seen = one_learner(connection, visit.number("learner"), visit.bench.today())
-    return page(visit, "learner.html", seen=seen)
+        key = visit.number("learner")
+        seen = one_learner(connection, key, visit.bench.today())
+        held = picking.lines_of_learner(connection, key)
+    shown = [(key, certification) for certification in held.values()] or [(key, 0)]
+    return page(visit, "learner.html", seen=seen, held=held, shown=shown, chosen=None, **_bar(visit))
 
 
-def _wanted(visit: Visit) -> Wanted:
-    words = {
-        name: visit.query.get(name, "").strip()
-        for name in ("status", "training_type", "course", "department", "location", "search")
-    }
-    day = visit.query.get("day", "") or "recertification_on"
-    return Wanted(**words, day=day, since=visit.day("since"), until=visit.day("until"))
+def _bar(visit: Visit) -> dict[str, Any]:
+    """What the action bar is made of; only who may act has one."""
+    return {
+        "may_act": visit.user.may(Role.OPERATOR), "actions": ACTIONS, "bar": ON_THE_BAR, "open_on_bar": OPEN_ON_THE_BAR
+    }  # fmt: skip
+
+
+def _chosen(visit: Visit, connection: Connection) -> Picked | None:
+    """The selection of the address; somebody else's, and one that is gone, is none."""
+    key = learner_words.key(visit.query.get("selection", ""))
+    if key is None or not visit.user.may(Role.OPERATOR):
+        return None
+    try:
+        return picking.picked(connection, key, visit.user.email)
+    except UnknownSelection:
+        return None
 
 
 def _order(visit: Visit) -> Order:

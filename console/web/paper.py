@@ -44,8 +44,15 @@ SAID = {
     "rejected": "Rejected: the rollout ends, and nothing of this list is carried out.",
     "withdrawn": "Withdrawn: the list is proposed afresh from today's facts, and asked for again.",
     "answer-waits": "Recorded. Prefect does not answer just now; the run goes on when it is back.",
+    "tick-first": "Nothing is selected yet: tick at least one line, then choose what to do.",
+    "left": "Nothing was done.",
+    "asked": "The approvers are asked. It is carried out once they have approved the list.",
+    "asked-waits": "It is written down, and the approvers will be asked; the mail server or Prefect does not answer just now.",
+    "confirmed-before": "This was confirmed or left before; it is never done twice. Here is how it stands.",
     "resolved": "Settled.",
     "saved": "Saved.",
+    "worded": "These words rule now.",
+    "worded-asked": "These words rule now. Approvers whose list was read with other words are asked again.",
     "verified": "The audit is whole: every row follows the one before it.",
 }
 # Every form's own: the session's sign, and a key that is good once.
@@ -76,9 +83,13 @@ def go_to(path: str, *, said: str = "") -> RedirectResponse:
 
 def download(name: str, columns: Sequence[str], rows: Callable[[], Iterable[Mapping[str, Any]]]) -> StreamingResponse:
     """Send a CSV file, row by row, that no spreadsheet runs; its name is made of plain letters only."""
+    return StreamingResponse(_csv(columns, rows), media_type="text/csv; charset=utf-8", headers=attached(name, "csv"))
+
+
+def attached(name: str, ending: str) -> dict[str, str]:
+    """What makes of an answer a file of this name, in plain letters only."""
     plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "list"
-    headers = {"Content-Disposition": f'attachment; filename="{plain}.csv"'}
-    return StreamingResponse(_csv(columns, rows), media_type="text/csv; charset=utf-8", headers=headers)
+    return {"Content-Disposition": f'attachment; filename="{plain}.{ending}"'}
 
 
 def _csv(columns: Sequence[str], rows: Callable[[], Iterable[Mapping[str, Any]]]) -> Iterator[str]:
@@ -88,7 +99,7 @@ def _csv(columns: Sequence[str], rows: Callable[[], Iterable[Mapping[str, Any]]]
     writer = csv.writer(piece)
     writer.writerow(columns)
     for number, row in enumerate(rows(), 1):
-        writer.writerow(safe_row(_cell(row[column]) for column in columns))
+        writer.writerow(safe_row(cell(row[column]) for column in columns))
         if number % ROWS_AT_ONCE == 0:
             yield piece.getvalue()
             piece.seek(0)
@@ -96,7 +107,8 @@ def _csv(columns: Sequence[str], rows: Callable[[], Iterable[Mapping[str, Any]]]
     yield piece.getvalue()
 
 
-def _cell(value: Any) -> Any:
+def cell(value: Any) -> Any:
+    """What stands in one cell: several are told with commas."""
     return ",".join(map(str, value)) if isinstance(value, list) else value
 
 

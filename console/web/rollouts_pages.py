@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
 from starlette.responses import Response
 
 from console import desk
+from console.web.charts import charts_of
 from console.web.paper import download, go_to, page
+from console.web.sheets import spreadsheet
 from console.web.visit import NoSuchPage, Visit
 from models import ledger
 from models.errors import RecertError, UnknownRollout
-from models.words import Role
+from models.words import Role, StepSlug
 from tasks.checklist import STEPS
 from tasks.closing_lists import LISTS, ListName, closing_list
+from tasks.overview import Overview
 from tasks.proposing import changes_in
 from tasks.review_letters import summary
+from tasks.undo_order import FOR_EVER
 
 LISTS_IN_WORDS = {
     ListName.LEFT_BEHIND: "Left behind: still open, never recertified",
@@ -55,6 +59,38 @@ def closing(visit: Visit) -> Response:
 
 def closing_csv(visit: Visit) -> Response:
     """One closing list, complete, as CSV."""
+    return download(*_closing_list(visit))
+
+
+def closing_sheet(visit: Visit) -> Response:
+    """The same as a spreadsheet."""
+    return spreadsheet(visit, *_closing_list(visit))
+
+
+def report(visit: Visit) -> Response:
+    """Everything that is to be said of a rollout on one page, to be read or printed."""
+    bench, key = visit.bench, visit.number("rollout")
+    seen = desk.look(bench, key)
+    lists = [name for name in LISTS_IN_WORDS if shows(seen, name)]
+    with bench.database.read() as connection:
+        closing_counts = {name: sum(1 for _ in closing_list(connection, bench, key, name)) for name in lists}
+    return page(
+        visit, "report.html", seen=seen, steps=STEPS, lists=LISTS_IN_WORDS, closing_counts=closing_counts,
+        charts=charts_of(bench, seen), facts=_facts(seen), mail_notes=desk.mail_notes(bench.settings),
+    )  # fmt: skip
+
+
+def shows(seen: Overview, name: ListName) -> bool:
+    """Whether a rollout has this closing list: an action has two of them."""
+    return seen.rollout.action is None or name in (ListName.TAKEN_OUT, ListName.NOT_REACHED)
+
+
+def _facts(seen: Overview) -> dict[StepSlug, list[str]]:
+    return {slug: summary(record) for slug, record in seen.steps.items() if record.proposal}
+
+
+def _closing_list(visit: Visit) -> tuple[str, Sequence[str], Callable[[], Iterator[dict[str, Any]]]]:
+    """The name, the columns and the rows of what is downloaded."""
     bench, key, name = visit.bench, visit.number("rollout"), _list_name(visit)
     desk.look(bench, key)
 
@@ -62,7 +98,7 @@ def closing_csv(visit: Visit) -> Response:
         with bench.database.read() as connection:
             yield from closing_list(connection, bench, key, name)
 
-    return download(f"rollout-{key}-{name}", LISTS[name].columns, rows)
+    return f"rollout-{key}-{name}", LISTS[name].columns, rows
 
 
 def remind(visit: Visit) -> Response:
@@ -91,6 +127,11 @@ def release(visit: Visit) -> Response:
     return _ordered(visit, "released", lambda key: desk.release(visit.bench, key, who, visit.user.email))
 
 
+def refused(visit: Visit, trouble: str) -> Response:
+    """The rollout's page, with the reason why what was ordered of it was not done."""
+    return _page(visit, trouble=trouble, status=STATUS_OF_REFUSAL)
+
+
 def _ordered(visit: Visit, said: str, order: Callable[[int], object]) -> Response:
     key = visit.number("rollout")
     try:
@@ -98,7 +139,7 @@ def _ordered(visit: Visit, said: str, order: Callable[[int], object]) -> Respons
     except UnknownRollout:
         raise
     except RecertError as error:
-        return _page(visit, trouble=str(error), status=STATUS_OF_REFUSAL)
+        return refused(visit, str(error))
     return go_to(f"/rollouts/{key}", said=said)
 
 
@@ -108,10 +149,10 @@ def _page(visit: Visit, *, trouble: str = "", status: int = 200) -> Response:
     run_id = seen.rollout.flow_run_id
     return page(
         visit, "rollout.html", status=status, seen=seen, lists=LISTS_IN_WORDS, steps=STEPS, changes_in=changes_in,
-        facts={slug: summary(record) for slug, record in seen.steps.items() if record.proposal},
+        facts=_facts(seen), charts=charts_of(bench, seen), shows=shows,
         run_page=desk.run_page(bench, run_id) if run_id else None, operator=visit.user.may(Role.OPERATOR),
         may_remind=any(visit.user.may(role) for role in desk.MAY_REMIND), mail_notes=desk.mail_notes(bench.settings),
-        trouble=trouble, done=sum(record.is_done for record in seen.steps.values()),
+        trouble=trouble, for_ever=FOR_EVER,
     )  # fmt: skip
 
 

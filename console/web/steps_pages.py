@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,6 +12,7 @@ from console import desk
 from console.item_output import ITEM_COLUMNS, flat
 from console.web.memory import ShortMemory
 from console.web.paper import download, go_to, page
+from console.web.sheets import spreadsheet
 from console.web.visit import NoSuchPage, Visit
 from models import reviews
 from models.addresses import address_key
@@ -38,6 +39,16 @@ def show(visit: Visit) -> Response:
 
 def export(visit: Visit) -> Response:
     """The list, or what is sought of it, as CSV."""
+    return download(*_list(visit))
+
+
+def export_sheet(visit: Visit) -> Response:
+    """The same as a spreadsheet."""
+    return spreadsheet(visit, *_list(visit))
+
+
+def _list(visit: Visit) -> tuple[str, Sequence[str], Callable[[], Iterator[dict[str, Any]]]]:
+    """The name, the columns and the rows of what is downloaded."""
     seen, record = _look(visit)
     proposal = _proposal(record)
     query = lines_sought(proposal.id, _sought(visit))
@@ -46,7 +57,7 @@ def export(visit: Visit) -> Response:
         with visit.bench.database.read() as connection:
             yield from map(flat, connection.execute(query.execution_options(yield_per=5000)))
 
-    return download(f"rollout-{seen.rollout.id}-{record.slug}", (*ITEM_COLUMNS, "applied"), rows)
+    return f"rollout-{seen.rollout.id}-{record.slug}", (*ITEM_COLUMNS, "applied"), rows
 
 
 def tick(visit: Visit) -> Response:

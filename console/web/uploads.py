@@ -58,10 +58,11 @@ def forget(visit: Visit, key: str) -> None:
 
 
 def _folder(visit: Visit, key: str) -> Path:
-    return _house(visit) / f"{visit.user.id}-{key}"
+    return house(visit) / f"{visit.user.id}-{key}"
 
 
-def _house(visit: Visit) -> Path:
+def house(visit: Visit) -> Path:
+    """Where files in passing lie; what is older than a day is deleted there."""
     return visit.bench.settings.home / "uploads"
 
 
@@ -75,7 +76,7 @@ def _plain(name: str) -> str:
 def _sweep(visit: Visit) -> None:
     """Delete what nobody came back for."""
     now = visit.bench.now().timestamp()
-    house = _house(visit)
-    for folder in house.iterdir() if house.is_dir() else ():
+    lying = house(visit)
+    for folder in lying.iterdir() if lying.is_dir() else ():
         if now - folder.stat().st_mtime > KEPT_S:
             shutil.rmtree(folder, ignore_errors=True)

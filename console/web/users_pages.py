@@ -1,4 +1,4 @@
-"""Who may do what, and what the organisation chose: looked at by many, changed by admins."""
+"""Who may do what: looked at and changed by admins."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from starlette.responses import Response
 
 from console.web.paper import go_to, page
 from console.web.visit import Visit
-from models import choices
 from models.errors import RecertError
 from models.people import add_user, change_user, users
 from models.words import Role
@@ -44,38 +43,10 @@ def change(visit: Visit) -> Response:
     return go_to("/users", said="saved")
 
 
-def settings(visit: Visit) -> Response:
-    """The organisation's settings."""
-    return _settings(visit)
-
-
-def choose(visit: Visit) -> Response:
-    """Choose one setting's value."""
-    bench = visit.bench
-    try:
-        with bench.database.write() as connection:
-            choices.set_choice(
-                connection, visit.text("name"), visit.text("value"), actor=visit.user.email, at=bench.now(),
-                today=bench.today(),
-            )  # fmt: skip
-    except RecertError as error:
-        return _settings(visit, trouble=str(error), status=400)
-    return go_to("/settings", said="saved")
-
-
 def _users(visit: Visit, *, trouble: str = "", status: int = 200) -> Response:
     with visit.bench.database.read() as connection:
         everybody = users(connection)
     return page(visit, "users.html", status=status, everybody=everybody, roles=list(Role), trouble=trouble)
-
-
-def _settings(visit: Visit, *, trouble: str = "", status: int = 200) -> Response:
-    with visit.bench.database.read() as connection:
-        lines = choices.show(connection)
-    return page(
-        visit, "settings.html", status=status, lines=lines, trouble=trouble, may_choose=visit.user.may(Role.ADMIN),
-        wanted=visit.text("name"), typed=visit.text("value"),
-    )  # fmt: skip
 
 
 def _roles(visit: Visit) -> list[Role]:

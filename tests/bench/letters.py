@@ -71,7 +71,7 @@ def by_hand() -> None:
     )
     room.filters["day"], room.tests["web_address"] = lru_cache(words("en").in_words), is_web_address
     subject, text, html = (room.get_template(name).render for name in ("subject", "text", "html"))
-    frame = Stationery(Letterhead("training@example.org", "Acme"))._frame("en", dated=False, attached=False)
+    frame = Stationery(Letterhead("training@example.org", "Acme"))._frame("en", "", attached=False)
     for number, context in enumerate(READERS):
         facts = {**context, "organisation": "Acme, Inc.", "language": "en"}
         frame.fill(

@@ -22,7 +22,7 @@ class Form:
 
     action: str
     method: str
-    fields: dict[str, str] = field(default_factory=dict)
+    fields: dict[str, Any] = field(default_factory=dict)
 
 
 class _Forms(HTMLParser):
@@ -43,7 +43,9 @@ class _Forms(HTMLParser):
         elif tag == "input" and self.forms and values.get("name"):
             ticked = values.get("type") not in {"checkbox", "radio"} or "checked" in values
             if ticked and values.get("type") != "file":
-                self.forms[-1].fields[values["name"]] = values.get("value", "")
+                fields, name, value = self.forms[-1].fields, values["name"], values.get("value", "")
+                several = values.get("type") == "checkbox" and name in fields
+                fields[name] = [*_listed(fields[name]), value] if several else value
 
     def handle_data(self, data: str) -> None:
         if self._area:
@@ -53,6 +55,10 @@ class _Forms(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         if tag == "textarea":
             self._area = None
+
+
+def _listed(value: Any) -> list[str]:
+    return value if isinstance(value, list) else [value]
 
 
 @dataclass

@@ -17,6 +17,7 @@ from models.words import StepSlug
 from tests import world
 from tests.console.browser import Browser
 from tests.console.rollout_desk import PretendedPrefect
+from tests.console.windows import chromium, opened, site  # noqa: F401 - fixtures
 from tests.processes import free_port
 
 if TYPE_CHECKING:

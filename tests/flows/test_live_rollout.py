@@ -11,13 +11,14 @@ import psycopg
 import pytest
 from sqlalchemy import update
 
-from models import schema
+from models import ledger, schema
 from models.automatic import own_on
 from models.tables import audit, certification
+from models.words import RolloutState, StepSlug, StepState
 from tests.console.browser import PASSWORD, Browser
 from tests.live import Up, eventually
 from tests.postgres import PostgresCluster
-from tests.world import APPROVER, OPERATOR, SECOND, a_plan, some_users, ten_learners
+from tests.world import APPROVER, OPERATOR, SECOND, a_plan, rollout_state, some_users, ten_learners
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -57,25 +58,24 @@ def _plan_file(up: Up, name: str, training_type: str, **days: Any) -> str:
 
 
 def _acts(up: Up) -> list[tuple[str, str]]:
-    bench = up.bench()
-    with bench.database.read() as connection:
-        rows = [(row.act, row.actor) for row in connection.execute(audit.select().order_by(audit.c.seq))]
-    bench.database.dispose()
-    return rows
+    with up.looked_into() as bench, bench.database.read() as connection:
+        return [(row.act, row.actor) for row in connection.execute(audit.select().order_by(audit.c.seq))]
 
 
 def _show(up: Up, rollout: int) -> Any:
     return up.json("rollout", "show", str(rollout))
 
 
-def _state_of(up: Up, rollout: int, step: str) -> str:
-    return str(next(one["state"] for one in _show(up, rollout)["steps"] if one["step"] == step))
-
-
 def _at_gate(up: Up, rollout: int, step: str) -> bool:
-    shown = _show(up, rollout)
-    here = next(one["state"] for one in shown["steps"] if one["step"] == step) == "in-review"
-    return here and up.run_state(shown["flow_run_id"])[0] == "PAUSED"
+    with up.looked_into() as bench, bench.database.read() as connection:
+        here = ledger.steps(connection, rollout)[StepSlug(step)].state is StepState.IN_REVIEW
+        run_id = ledger.load(connection, rollout).flow_run_id
+    return here and up.run_state(str(run_id))[0] == "PAUSED"
+
+
+def _is(up: Up, rollout: int, state: RolloutState) -> bool:
+    with up.looked_into() as bench:
+        return rollout_state(bench, rollout) is state
 
 
 def _fill_in(up: Up, run_id: str, **answer: Any) -> Any:
@@ -104,7 +104,7 @@ def test_a_rollout_goes_through_its_gates_on_the_command_line_and_in_the_console
         code = eventually(lambda step=step: up.code(APPROVER, step) if _at_gate(up, begun["rollout"], step) else None)
         done = up.recert("rollout", "approve", str(begun["rollout"]), "--as", APPROVER, "--code", code, "--step", step)
         assert done.returncode == 0, done.stderr
-    eventually(lambda: _show(up, begun["rollout"])["state"] == "completed", what="the end")
+    eventually(lambda: _is(up, begun["rollout"], RolloutState.COMPLETED), what="the end")
     eventually(lambda: up.run_state(begun["flow_run_id"]) == ("COMPLETED", "Completed"), what="Prefect's end")
     shown = _show(up, begun["rollout"])
     assert [step["state"] for step in shown["steps"]] == ["passed", *["applied"] * 5]
@@ -179,7 +179,7 @@ def test_a_run_cancelled_in_prefect_cancels_the_rollout(up: Up) -> None:
     up.ask(
         "POST", f"/flow_runs/{begun['flow_run_id']}/set_state", {"state": {"type": "CANCELLED", "name": "Cancelled"}}
     )
-    eventually(lambda: _show(up, begun["rollout"])["state"] == "cancelled", what="the rollout's end")
+    eventually(lambda: _is(up, begun["rollout"], RolloutState.CANCELLED), what="the rollout's end")
 
 
 @pytest.fixture
@@ -201,7 +201,7 @@ def test_whatever_is_killed_the_rollout_goes_on_by_itself_and_a_wait_ends_on_its
     here.kill("prefect server")
     assert here.recert("rollout", "approve", str(rollout), "--as", APPROVER, "--code", code).returncode == 0
     eventually(lambda: _kill_connections(here) or here.kill_run(), what="the run going on")
-    eventually(lambda: _show(here, rollout)["state"] == "waiting", what="the wait")
+    eventually(lambda: _is(here, rollout, RolloutState.WAITING), what="the wait")
     here.kill_everything()
     here.today = "2027-01-18"
     here.start()

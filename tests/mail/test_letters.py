@@ -75,6 +75,7 @@ KINDS = {
     "recertification": LEARNER_MAIL,
     "assignment": LEARNER_MAIL,
     "reminder": {**LEARNER_MAIL, "courses": [{**LEARNER_MAIL["courses"][0], "past_due": False}]},
+    "retraction": {**LEARNER_MAIL, "courses": [{**LEARNER_MAIL["courses"][0], "withdrawn": True}]},
     "escalation": {**LED, "courses": [{"title": "Conduct", "due_on": date(2026, 11, 18)}]},
     "escalation-resolved": {**LED, "courses": [{"title": "Conduct", "completed_on": date(2026, 11, 20)}]},
     "review-request": REVIEW,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tasks.workbench import Workbench
 
 RENOTIFY = StepSlug.RENOTIFY_INCOMPLETE
+PAGE = "http://127.0.0.1:4280/rollouts/1"
 ON_SQLITE = pytest.mark.parametrize("bench", ["sqlite"], indirect=True)
 
 
@@ -35,23 +36,24 @@ def in_review(bench: Workbench, name: str = "annual-2027") -> int:
 
 def test_the_dashboard_tells_where_it_stands_what_comes_next_and_who_must_act(bench: Workbench) -> None:
     rollout = in_review(bench)
-    page = dashboard(look(bench, rollout))
+    page = dashboard(look(bench, rollout), PAGE)
     assert "**Rollout 1 is in-review.**" in page.replace(f"Rollout {rollout} ", "Rollout 1 ")
     assert "ava@example.org or bo@example.org must answer the review" in page
     assert "Monday, 30 November 2026" in page
     assert "2 queued" in page
+    assert f"[In the console]({PAGE})" in page
     assert [
         line.split(" | ")[1] for line in page.splitlines() if line.startswith(tuple(f"| {n} " for n in range(1, 7)))
     ] == [step.title for step in CHECKLIST]
     approve(bench, rollout)
-    assert f"{APPROVER}: approve" in dashboard(look(bench, rollout))
+    assert f"{APPROVER}: approve" in dashboard(look(bench, rollout), PAGE)
 
 
 @ON_SQLITE
 def test_neither_dashboard_nor_form_names_a_learner(bench: Workbench) -> None:
     rollout = in_review(bench)
     seen = look(bench, rollout)
-    for text in (dashboard(seen), review_form(seen, STEPS[RENOTIFY])):
+    for text in (dashboard(seen, PAGE), review_form(seen, STEPS[RENOTIFY])):
         for number in range(1, 11):
             for name in (f"l{number}@", f"First{number}", f"Last{number}", f"E{number} "):
                 assert name not in text
@@ -61,7 +63,7 @@ def test_neither_dashboard_nor_form_names_a_learner(bench: Workbench) -> None:
 def test_what_people_type_stays_text(bench: Workbench) -> None:
     name = "[click](javascript:alert(1)) <script>|`x`"
     seen = look(bench, in_review(bench, name))
-    for text in (dashboard(seen), review_form(seen, STEPS[RENOTIFY])):
+    for text in (dashboard(seen, PAGE), review_form(seen, STEPS[RENOTIFY])):
         assert "<script>" not in text
         assert "](javascript" not in text
         assert "`x`" not in text

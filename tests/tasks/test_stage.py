@@ -279,8 +279,8 @@ def test_an_answer_by_another_door_that_is_quicker_than_the_suspension_is_seen(h
 
     @dataclass
     class Busy(PlainConductor):
-        def publish(self, seen: Any) -> None:
-            super().publish(seen)
+        def publish(self, seen: Any, page: str) -> None:
+            super().publish(seen, page)
             if seen.gate is not None and seen.gate.slug is RENOTIFY:
                 approve(house, rollout)
 

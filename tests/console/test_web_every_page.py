@@ -1,0 +1,115 @@
+"""Every page there is, in a real browser: axe finds nothing in either mode, and none is wider than a small phone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+from console.web.places import PLACES
+from models import people
+from models.words import Role
+from tasks.settings_orders import place_setting
+from tasks.workbench import Workbench
+from tests.tasks.test_outbox import queue
+from tests.world import NOW, writing
+
+ADMIN = "eve@example.org"
+# What a page is about; a new name in the table of places fails the test until it stands here.
+NAMES = {
+    "action": "assign", "kind": "reminder", "language": "en", "learner": "2", "list": "left-behind", "mail": "1",
+    "rollout": "1", "step": "renotify-incomplete",
+}  # fmt: skip
+# Pages that need another one of a kind, and what a page must be told to show anything.
+OF_ITS_OWN = {"/settings/all/{rollout}": "/settings/all/2"}
+ASKED_WITH = {"/actions/new/{action}": "?selection=1"}
+FILES = (".csv", ".xlsx", "/letter")
+IN_DARK = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
+
+
+def places() -> list[str]:
+    """The path of every page that is looked at."""
+    return [place.path for place in PLACES if place.method == "GET" and not place.path.endswith(FILES)]
+
+
+def faults(page: Page, path: str) -> Iterator[str]:
+    """What is wrong with the page that is open: in light and dark, and at 320 pixels."""
+    page.set_viewport_size({"width": 1280, "height": 900})
+    for scheme, options in (("light", None), ("dark", IN_DARK)):
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+        results = Axe().run(page, options=options)
+        if results.violations_count:
+            where = [node["html"][:200] for fault in results.response["violations"] for node in fault["nodes"]]
+            yield f"{path}, {scheme}: {results.generate_snapshot()}: {where}"
+    page.set_viewport_size({"width": 320, "height": 900})
+    excess = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    if excess > 0:
+        yield f"{path}: {excess} px wider than a window of 320"
+
+
+@pytest.fixture
+def eve(opened: Callable[..., Page], bench: Workbench, at_gate: int) -> Page:
+    """An admin's window on a console with something of everything."""
+    assert at_gate == 1
+    with writing(bench) as connection:
+        people.add_user(connection, ADMIN, "Eve", list(Role), actor="tests", at=NOW)
+    queue(bench, 2)
+    place_setting(bench, "frequency.C-1", "24", ADMIN)
+    return opened(ADMIN, refused=True)
+
+
+def test_axe_finds_nothing_on_any_page_and_none_is_wider_than_its_window(eve: Page) -> None:
+    eve.goto("/learners")
+    eve.locator("tbody input[type=checkbox]").first.check()  # a selection, for the actions' forms
+    eve.wait_for_load_state("networkidle")
+    found: list[str] = []
+    for path in places():
+        answer = eve.goto(OF_ITS_OWN.get(path, path.format(**NAMES)) + ASKED_WITH.get(path, ""))
+        assert answer is not None
+        assert answer.status == 200, f"{path} answers {answer.status}"
+        found += faults(eve, path)
+    assert not found, "\n".join(found)
+
+
+def test_axe_finds_nothing_on_pages_that_answer_a_form_or_a_mistake(eve: Page, tmp_path: Path) -> None:
+    found: list[str] = []
+
+    def look(name: str) -> None:
+        found.extend(faults(eve, name))
+        eve.set_viewport_size({"width": 1280, "height": 900})
+
+    eve.goto("/rollouts/77")
+    look("trouble")
+    eve.goto("/settings")
+    eve.get_by_label("Default due days").fill("soon")
+    eve.get_by_label("Default due days").press("Enter")
+    look("a setting that cannot be")
+    eve.goto("/wording/reminder/en")
+    eve.get_by_label("Subject").fill("{{ nobody }}")
+    eve.get_by_role("button", name="Check it").click()
+    look("a wording that cannot be")
+    eve.get_by_label("Subject").fill("Please")
+    eve.get_by_role("button", name="Check it").click()
+    look("a draft")
+    eve.goto("/rollouts/new")
+    eve.get_by_label("safety").check()
+    eve.get_by_label("New Due Date of what is still open").fill("2026-12-18")
+    eve.get_by_label("The common Recertification Date").fill("2027-01-18")
+    eve.get_by_role("button", name="Show what it would do").first.click()
+    look("a preview")
+    (tmp_path / "learners.csv").write_text("Email\nnew@example.com\nnone\n", encoding="utf-8")
+    eve.goto("/imports")
+    eve.get_by_label("What it holds").select_option("learners")
+    eve.get_by_label("CSV file").set_input_files(tmp_path / "learners.csv")
+    eve.get_by_role("button", name="Check it").click()
+    look("a file's report")
+    eve.context.clear_cookies()
+    eve.goto("/sign-in")
+    eve.get_by_label("E-mail address").fill("nobody@example.org")
+    eve.get_by_label("Password").fill("not the password")
+    eve.get_by_role("button", name="Sign in").click()
+    look("a sign-in that fails")
+    assert not found, "\n".join(found)
