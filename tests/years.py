@@ -284,6 +284,9 @@ class Years:
         has_line = any(kind in person.certs for person in people)
         if not people or not codes or (slug in OF_ONE_TYPE and not has_line):
             return None
+        theirs = [person.certs[kind].open for person in people if kind in person.certs]
+        if slug is StepSlug.UNASSIGN and (opened := [one.course for one in theirs if one]):
+            codes = [dice.choice(opened)]
         code, due_on = codes[0], today + timedelta(days=dice.choice((0, 5, 20, 60)))
         done_on = today - timedelta(days=dice.choice((0, 0, 2, 30)))
         date_on = today + timedelta(days=dice.choice((-20, 0, 30, 100)))

@@ -170,9 +170,9 @@ class Organisation:
         return None if months is None else months_on(anchor, months)
 
     def withdrawn(self, cert: Cert) -> None:
-        """It was taken back: all is as it was before."""
+        """It was taken back: all is as it was before, but that a course to come which somebody named since stays."""
         assert cert.open is not None
-        cert.named_next, cert.open = cert.open.next_before, None
+        cert.named_next, cert.open = cert.named_next or cert.open.next_before, None
         cert.course = self.newest(cert).course if cert.past else None
 
     def moved(self, person: Person, today: date) -> None:
