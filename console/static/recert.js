@@ -27,7 +27,10 @@ document.addEventListener("keydown", (event) => {
   else if (event.key === "j") mark(1);
   else if (event.key === "k") mark(-1);
   else if (event.key === "x" && marked) marked.querySelector("input[type=checkbox]")?.click();
-  else if (event.key === "Enter" && marked && at.tagName !== "A" && at.tagName !== "BUTTON") marked.querySelector("a")?.click();
+  else if (event.key === "Enter" && marked && at.tagName !== "A" && at.tagName !== "BUTTON") {
+    event.preventDefault(); // a box that has the focus would send its form
+    marked.querySelector("a")?.click();
+  }
   else if (event.key === "?" && !keys.open) keys.showModal();
 });
 
