@@ -8,7 +8,8 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from models.errors import Refused
 
 PR_SET_PDEATHSIG = 1
 PATIENCE_S = 15
+ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
 class PortTaken(Refused):
@@ -42,7 +44,7 @@ class Child:
     def start(self) -> None:
         """Start it in a session of its own: a Ctrl-C at our terminal is ours to pass on, in order."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        with self.log.open("ab") as log:
+        with self.log.open("ab") as log, _undisturbed():
             self.process = subprocess.Popen(  # noqa: S603 - our own command lines
                 list(self.command),
                 stdin=subprocess.DEVNULL,
@@ -50,7 +52,7 @@ class Child:
                 stderr=log,
                 env=dict(self.env),
                 start_new_session=True,
-                preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - one C call
+                preexec_fn=_in_the_child,  # noqa: PLW1509 - two system calls
             )
 
     @property
@@ -77,9 +79,21 @@ class Child:
         return lines[-1][:200] if lines else "it printed nothing"
 
 
-def _die_with_parent() -> None:
-    """Ask the kernel to end this child when `up` is killed so hard that it cannot do it itself."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let a Ctrl-C wait until the child that is being started is one that we know and can end."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _in_the_child() -> None:
+    """Hear signals again, and ask the kernel for an end when `up` is killed so hard that it cannot do it itself."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _signal_group(pid: int, sign: signal.Signals) -> None:

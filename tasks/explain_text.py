@@ -20,6 +20,7 @@ LEFT = {
     LeftBecause.RETURNED: "the learner came back from the archive when it was due",
     LeftBecause.HOLD_ENDED: "it became due under a rollout that has ended",
     LeftBecause.UNUSUALLY_MANY: "unusually many were due on that day, so a person is to look at them",
+    LeftBecause.DATE_MOVED: "a person, or a setting, moved its date to one that had come",
     LeftBecause.UNDONE: "the rollout that had assigned or moved it was taken back",
 }
 

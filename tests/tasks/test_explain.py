@@ -9,6 +9,7 @@ from sqlalchemy import insert, update
 from models import choices, learners
 from models.errors import WrongInput
 from models.tables import certification, exclusion, training_type
+from models.words import LeftBecause
 from tasks.explain import explain
 from tasks.explain_text import sentences
 from tests.world import NOW, TODAY, approve, one_pass, started, ten_learners, writing
@@ -142,3 +143,11 @@ def test_a_switched_off_training_type_is_told(bench: Workbench) -> None:
 def test_somebody_unknown_is_wrong_input(bench: Workbench) -> None:
     with bench.database.read() as connection, pytest.raises(WrongInput, match="no learner "):
         explain(connection, "nobody@example.com", TODAY)
+
+
+@pytest.mark.parametrize("because", LeftBecause)
+def test_every_reason_for_leaving_one_to_people_has_words(bench: Workbench, because: LeftBecause) -> None:
+    with bench.database.read() as connection:
+        known = explain(connection, "E1", TODAY)["certifications"][0]
+    known["automatic"] |= {"switched_on": True, "left_to_people": because}
+    assert "leaves this one to people" in sentences(known)[-1]

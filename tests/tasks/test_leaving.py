@@ -120,7 +120,9 @@ def test_a_pause_takes_effect_in_the_middle_of_a_delivery_within_one_batch(
 
 def test_called_off_mail_never_leaves_and_its_history_says_by_whom(bench: Workbench, post: FaultServer) -> None:
     rollout = released(bench)
-    first, *others = [row.id for row in rows(bench, select(message).where(message.c.learner_id.is_not(None)))]
+    first, *others = [
+        row.id for row in rows(bench, select(message).where(message.c.learner_id.is_not(None)).order_by(message.c.id))
+    ]
     with writing(bench) as connection:
         assert call_off(connection, [first], actor=OPERATOR, at=NOON) == 1
     assert deliver_mail(mailing(bench, post.address), "tests").sent == 2

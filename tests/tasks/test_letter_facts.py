@@ -19,6 +19,7 @@ from tasks.letters import Letters
 from tasks.ordering import Asked
 from tasks.reminders import remind
 from tasks.rollouts import ask_confirmation, open_rollout
+from tasks.undo_order import place_undo
 from tasks.weekly_digest import queue_digests
 from tests.world import NOW, OPERATOR, Held, a_learner, a_plan, carry_out, on, propose, rows, started, writing
 
@@ -70,7 +71,20 @@ def assigned(bench: Workbench) -> Workbench:
     return bench
 
 
-MAKERS = {"digest": digested, "assignment": assigned}
+def taken_back(bench: Workbench) -> Workbench:
+    """Assign a course, tell of it, and take it back."""
+    [rollout_id] = {
+        row.rollout_id for row in rows(assigned(bench), select(message).where(message.c.kind == "assignment"))
+    }
+    with writing(bench) as connection:
+        connection.execute(update(message).values(state="sent", sent_at=NOW))
+    placed = place_undo(bench, rollout_id, OPERATOR, tell=True)
+    ordering.confirm(bench, placed.rollout_id)
+    ordering.carry_out(bench, placed.rollout_id)
+    return bench
+
+
+MAKERS = {"digest": digested, "assignment": assigned, "retraction": taken_back}
 
 
 def mail_of(bench: Workbench, kind: str) -> Workbench:
