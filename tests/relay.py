@@ -10,6 +10,7 @@ import contextlib
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -22,16 +23,17 @@ Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 class Namespace:
     """A network namespace of its own, from which only some ports of ours can be reached."""
 
-    def __init__(self, name: str, folder: Path, ports: list[int]) -> None:
+    def __init__(self, name: str, ports: list[int]) -> None:
         """Make it; the test is skipped where that cannot be."""
         self.name, self.enter = name, ["ip", "netns", "exec", name]
-        self._files, self._ends = folder / name, []
-        self._files.mkdir(parents=True)
         if shutil.which("ip") is None:
             pytest.skip("no program ip: install iproute2")
         made = subprocess.run(["ip", "netns", "add", name], capture_output=True, text=True, check=False)  # noqa: S607
         if made.returncode:
             pytest.skip(f"this machine makes no network namespaces for us: {made.stderr.strip()}")
+        # a socket file's path holds hardly a hundred characters, and a test's own folder may take them all
+        self._files = Path(tempfile.mkdtemp(prefix="recert-relay-"))
+        self._ends: list[subprocess.Popen[bytes]] = []
         try:
             subprocess.run(["ip", "-n", name, "link", "set", "lo", "up"], check=True)  # noqa: S607
             for side, enter in (("outside", []), ("inside", self.enter)):
@@ -50,6 +52,7 @@ class Namespace:
         for each in self._ends:
             end_process(each)
         subprocess.run(["ip", "netns", "delete", self.name], check=False)  # noqa: S607
+        shutil.rmtree(self._files, ignore_errors=True)
 
     def _relay(self, side: str, enter: list[str], ports: list[int]) -> None:
         words = [sys.executable, "-m", "tests.relay", side, str(self._files), *map(str, ports)]

@@ -220,12 +220,12 @@ def revived(site: Site) -> bool:
 
 
 @pytest.fixture
-def apart(site: Site, tmp_path: Path) -> Iterator[list[Namespace]]:
+def apart(site: Site) -> Iterator[list[Namespace]]:
     """Two network namespaces, from which PostgreSQL, Prefect and the post can be reached, and nothing else."""
     made: list[Namespace] = []
     try:
         for name in ("north", "south"):
-            made.append(Namespace(f"recert-{name}-{os.getpid()}", tmp_path / "relay", site.ports))  # noqa: PERF401 - closed
+            made.append(Namespace(f"recert-{name}-{os.getpid()}", site.ports))  # noqa: PERF401 - closed
         yield made
     finally:
         for each in made:
