@@ -34,9 +34,10 @@ SHOWN, STATUS_OF_REFUSAL = 200, 409
 
 
 def show(visit: Visit) -> Response:
-    """Every rollout, the newest first."""
+    """Every rollout and reviewed action, the newest first; the smaller actions where they are asked for."""
+    actions = visit.query.get("actions", "") == "yes"
     with visit.bench.database.read() as connection:
-        return page(visit, "rollouts.html", rollouts=ledger.rollouts(connection))
+        return page(visit, "rollouts.html", rollouts=ledger.listed(connection, actions=actions), actions=actions)
 
 
 def one(visit: Visit) -> Response:

@@ -24,7 +24,7 @@ NAMES = {
     "rollout": "1", "step": "renotify-incomplete",
 }  # fmt: skip
 # Pages that need another one of a kind, and what a page must be told to show anything.
-OF_ITS_OWN = {"/settings/all/{rollout}": "/settings/all/2"}
+OF_ITS_OWN = {"/actions/{rollout}": "/actions/2"}
 ASKED_WITH = {"/actions/new/{action}": "?selection=1"}
 FILES = (".csv", ".xlsx", "/letter")
 IN_DARK = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
