@@ -73,10 +73,10 @@ def _undo(page: Page) -> None:
 
 
 def _large(page: Page) -> None:
-    page.goto(DUE)
+    page.goto("/learners?status=assigned")
     page.get_by_label("Select page").check()
     page.get_by_role("button", name="Select all").click()
-    page.get_by_role("button", name="Recertify", exact=True).click()
+    page.get_by_role("button", name="Re-notify", exact=True).click()
     page.get_by_label("to confirm").fill("7")
     page.get_by_role("button", name="Ask for the review").click()
 

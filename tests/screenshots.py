@@ -181,6 +181,7 @@ def _scene(browser: Browser, site: str, email: str, scene: Scene, stem: Path, sc
     if email:
         sign_in(page, site, email)
     scene(page)
+    page.wait_for_timeout(400)  # a button of the scene may have led on
     for width in (1280, 400):
         page.set_viewport_size({"width": width, "height": 900})
         picture(page, stem.with_name(f"{stem.name}-{width}.png"), whole=True)

@@ -380,7 +380,7 @@ def test_a_large_one_is_typed_reviewed_and_only_then_done(
     assert "an approver is asked to review this very list" in seen.text
     wrong = confirm(opal, seen, number="2")
     assert wrong.status == 400
-    assert "that is not 3; nothing was done" in wrong.text
+    assert "That is not 3; nothing was done" in wrong.text
     assert prefect.asked == []
     asked = opal.send(wrong.form("/actions/1/confirm"), number=" 3 ")
     assert "the approvers will be asked; the mail server" in asked.text, "there is none in this test"

@@ -115,7 +115,7 @@ def test_a_file_that_cannot_be_read_is_told_and_not_kept(
 
 def test_without_a_file_the_form_says_so(opal: Browser) -> None:
     form = opal.get("/imports").form("/imports/check")
-    assert "choose a CSV file" in opal.send(form, kind="learners").text
+    assert "Choose a CSV file" in opal.send(form, kind="learners").text
 
 
 def test_more_than_the_limit_is_not_even_read(opal: Browser, bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
