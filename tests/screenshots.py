@@ -34,7 +34,7 @@ from tasks import rollouts
 from tasks.settings_orders import place_setting
 from tasks.workbench import Workbench
 from tests import world
-from tests.console.test_web_every_page import NAMES, OF_ITS_OWN, places
+from tests.console.test_web_every_page import NAMES, OF_ITS_OWN, a_file_is_read, places
 from tests.console.windows import ARGUMENTS, browser_path
 from tests.mail.fault_server import FaultServer
 from tests.picture_scenes import OF_A_VIEWER, OF_NOTHING, OF_STRANGERS, SCENES, Scene, goes_to, some_uncertain
@@ -137,6 +137,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="recert-pictures-") as home, FaultServer() as post:
         bench = furnish(Path(home), post)
         some_uncertain(bench)
+        a_file_is_read(bench)
         with served(bench) as site, served(bench, ()) as plain, nothing_yet() as new, sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=browser_path(), args=ARGUMENTS)
             if given.all:

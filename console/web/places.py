@@ -75,6 +75,7 @@ PLACES = (
     Place("GET", "/audit.csv", audit_pages.export, EVERYBODY),
     Place("POST", "/audit/verify", audit_pages.prove, EVERYBODY),
     Place("GET", "/imports", imports_pages.show, OPERATORS),
+    Place("GET", "/imports/{key}", imports_pages.one, OPERATORS),
     Place("POST", "/imports/check", imports_pages.check, OPERATORS, upload=True),
     Place("POST", "/imports/run", imports_pages.run, OPERATORS),
     Place("GET", "/courses", courses_pages.show, EVERYBODY),
