@@ -10,6 +10,7 @@ from models import ledger, people
 from models.errors import NotPermitted, Refused, WrongInput
 from models.ledger import Rollout, StepRecord
 from models.orders import ActionPlan
+from models.plan import RolloutPlan
 from models.tables import proposal
 from models.words import Role, RolloutState
 from tasks import ending
@@ -90,9 +91,9 @@ def leave(bench: Workbench, rollout_id: int, email: str) -> bool:
         return ending.end(connection, bench, rollout_id, RolloutState.CANCELLED, whole.requested_by, "not confirmed")
 
 
-def role_for(plan: ActionPlan) -> Role:
-    """Who orders an action: an admin, where it applies a setting to what exists; else an operator."""
-    return Role.ADMIN if plan.order.settings else Role.OPERATOR
+def role_for(plan: RolloutPlan) -> Role:
+    """Who orders it, and takes it back: an admin, where it applies a setting to what exists; else an operator."""
+    return Role.ADMIN if isinstance(plan, ActionPlan) and plan.order.settings else Role.OPERATOR
 
 
 def is_large(whole: Rollout) -> bool:

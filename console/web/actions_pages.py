@@ -19,7 +19,7 @@ from models.orders import ActionPlan
 from models.picking import Picked
 from models.roster import courses_offered
 from models.selection import Chosen, UnknownSelection
-from models.words import Role, RolloutState, StepSlug
+from models.words import RolloutState, StepSlug
 from tasks import confirming
 from tasks.checklist import STEPS
 from tasks.confirming import Confirmed
@@ -226,7 +226,7 @@ def _page(visit: Visit, *, trouble: str = "", wrong: str = "", status: int = 200
         run_page=desk.run_page(bench, run_id) if run_id else None, mail_notes=desk.mail_notes(bench.settings),
         back=learner_words.address_of(chosen.wanted if chosen else None), for_ever=FOR_EVER,
         changing=learner_words.address_of(chosen.wanted, chosen.id) if chosen else "",
-        may_undo=visit.user.may(Role.OPERATOR) and _may_undo(seen),
+        may_undo=visit.user.may(confirming.role_for(seen.rollout.plan)) and _may_undo(seen),
     )  # fmt: skip
 
 

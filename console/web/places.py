@@ -61,7 +61,7 @@ PLACES = (
     Place("POST", "/rollouts/{rollout}/cancel", rollouts_pages.cancel, OPERATORS),
     Place("POST", "/rollouts/{rollout}/resume", rollouts_pages.resume, OPERATORS),
     Place("POST", "/rollouts/{rollout}/release", rollouts_pages.release, OPERATORS),
-    Place("POST", "/rollouts/{rollout}/undo", actions_pages.undo, OPERATORS),
+    Place("POST", "/rollouts/{rollout}/undo", actions_pages.undo, CONFIRMERS),
     Place("GET", "/rollouts/{rollout}/steps/{step}", steps_pages.show, EVERYBODY),
     Place("GET", "/rollouts/{rollout}/steps/{step}/list.csv", steps_pages.export, EVERYBODY),
     Place("GET", "/rollouts/{rollout}/steps/{step}/list.xlsx", steps_pages.export_sheet, EVERYBODY),

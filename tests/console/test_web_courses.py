@@ -15,6 +15,7 @@ from models.frequencies import frequencies
 from models.tables import audit, certification, course, learner, rollout, training_type
 from models.words import Role
 from tasks.workbench import Workbench
+from tests import world
 from tests.console.browser import Browser, Form, Seen
 from tests.console.rollout_desk import PretendedPrefect
 from tests.world import APPROVER, NOW, OPERATOR, TODAY, count, rows, writing
@@ -107,6 +108,14 @@ def test_applied_to_all_it_is_shown_first_then_asked_for_and_only_an_approver_le
     step = "/rollouts/1/steps/recompute-dates"
     ava = signed_in(APPROVER)
     assert ava.send(ava.get(step).form(f"{step}/answer"), decision="approve").status == 200
+    world.run_to_end(bench, 1)
+    assert months(bench, "C-1") == "24"
+    for page in ("/actions/1", "/rollouts/1"):
+        assert "/rollouts/1/undo" in eve.get(page).text, "an admin asked for it, and an admin takes it back"
+        assert "/rollouts/1/undo" not in ava.get(page).text
+    back = eve.send(eve.get("/actions/1").form("/rollouts/1/undo"))
+    assert back.url == "/actions/2"
+    assert "<code>frequency.C-1</code>: 24 → <b>12</b>" in back.text
     again = eve.send(shown.form("/actions/1/confirm"), number=number_of(shown), once="another page of it")
     assert again.url == "/actions/1?said=confirmed-before"
     assert "/actions/1/confirm" not in again.text
