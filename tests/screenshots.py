@@ -48,7 +48,7 @@ SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 SEEN_ON_THE_WAY = {"/", "/sign-in", "/actions/new/{action}"}
 # name → the page, for whom, and how tall the picture is
 README = {
-    "learners": ("/learners?status=due-for-recertification", OPERATOR, 720),
+    "learners": ("/learners?status=due-for-recertification", OPERATOR, 860),
     "review": ("/rollouts/2/steps/set-recertification-dates?outcome=changing", "ava@example.org", 800),
     "rollout": ("/rollouts/1", OPERATOR, 800),
 }
@@ -87,9 +87,11 @@ def served(bench: Workbench, samples: tuple[str, ...] = (*SAMPLES, ADMIN)) -> It
     thread.start()
     while not server.started:
         thread.join(0.02)
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join()
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()
 
 
 @contextmanager
@@ -153,7 +155,7 @@ def _of_the_readme(browser: Browser, site: str, folder: Path) -> None:
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         for name, (path, email, height) in README.items():
             sign_in(page, site, email)
-            page.set_viewport_size({"width": 1100, "height": height})
+            page.set_viewport_size({"width": 1280, "height": height})
             page.goto(site + path)
             picture(page, folder / f"{name}-{scheme}.png", whole=False)
 
