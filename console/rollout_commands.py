@@ -96,7 +96,7 @@ def list_(*, actions: bool = False, json: bool = False) -> None:
         json: One JSON array of rollout, name, state, requested_by, started_at.
     """
     with opened_bench() as bench, bench.database.read() as connection:
-        rollouts = [one for one in ledger.rollouts(connection) if actions or not one.is_direct]
+        rollouts = ledger.listed(connection, actions=actions)
     if json:
         write_json_array(map(rollout_json, rollouts))
     else:

@@ -110,6 +110,15 @@ def load(connection: Connection, rollout_id: int, *, lock: bool = False) -> Roll
     return _rollout(row)
 
 
+def listed(connection: Connection, *, actions: bool = False) -> list[Rollout]:
+    """Rollouts and reviewed actions, the newest first; if asked also the *actions* that needed no review.
+
+    An action that nobody has confirmed is only a question, and not among them.
+    """
+    every = (one for one in rollouts(connection) if one.action is None or one.confirmed_at is not None)
+    return [one for one in every if actions or not one.is_direct]
+
+
 def rollouts(connection: Connection, *, alive: bool = False) -> list[Rollout]:
     """All rollouts, the newest first; only the living ones if asked."""
     query = select(rollout).order_by(rollout.c.id.desc())

@@ -10,6 +10,7 @@ from models import ledger, people
 from models.errors import NotPermitted, Refused, WrongInput
 from models.ledger import Rollout, StepRecord
 from models.orders import ActionPlan
+from models.plan import RolloutPlan
 from models.tables import proposal
 from models.words import Role, RolloutState
 from tasks import ending
@@ -36,12 +37,12 @@ def own_action(
     Raises:
         UnknownRollout: there is none.
         Refused: it is no action.
-        NotPermitted: somebody else ordered it, or *email* is no operator any more.
+        NotPermitted: somebody else ordered it, or *email* has not the role for it any more.
     """
     whole = ledger.load(connection, rollout_id, lock=lock)
     if whole.action is None or not isinstance(whole.plan, ActionPlan):
         raise Refused(f"rollout {rollout_id} is no action: it is started and reviewed step by step")
-    if people.require(connection, email, Role.OPERATOR).email != whole.requested_by:
+    if people.require(connection, email, role_for(whole.plan)).email != whole.requested_by:
         raise NotPermitted(f"{whole.requested_by} has ordered this, and confirms it; order it anew to do it yourself")
     [record] = ledger.steps(connection, rollout_id).values()
     return whole, record
@@ -57,7 +58,7 @@ def confirm_shown(bench: Workbench, rollout_id: int, email: str, *, digest: str,
         rollout_id: the action.
         email: who confirms; they ordered it.
         digest: of the list that the page showed.
-        number: what was typed as the number of lines that change; looked at only where a review is asked for.
+        number: what was typed as the number of lines that change; looked at only where a review will be asked for.
 
     Raises:
         WrongInput: the number is another one.
@@ -69,8 +70,9 @@ def confirm_shown(bench: Workbench, rollout_id: int, email: str, *, digest: str,
             return Confirmed.BEFORE
         if digest != record.proposal.digest:
             return Confirmed.STALE
-        if is_large(whole) and number.replace(",", "").replace(".", "").strip() != str(concerned(record)):
-            raise WrongInput(f"that is not {concerned(record)}; nothing was done")
+        lines = concerned(record)
+        if is_large(whole) and lines and number.replace(",", "").replace(".", "").strip() != str(lines):
+            raise WrongInput(f"that is not {lines}; nothing was done")
         if propose_afresh(connection, bench, whole, record):
             return Confirmed.OTHERWISE
         return Confirmed.ASKED if confirm_in(connection, bench, rollout_id) else Confirmed.GO
@@ -87,6 +89,11 @@ def leave(bench: Workbench, rollout_id: int, email: str) -> bool:
         if whole.confirmed_at is not None or not whole.is_alive:
             return False
         return ending.end(connection, bench, rollout_id, RolloutState.CANCELLED, whole.requested_by, "not confirmed")
+
+
+def role_for(plan: RolloutPlan) -> Role:
+    """Who orders it, and takes it back: an admin, where it applies a setting to what exists; else an operator."""
+    return Role.ADMIN if isinstance(plan, ActionPlan) and plan.order.settings else Role.OPERATOR
 
 
 def is_large(whole: Rollout) -> bool:

@@ -66,8 +66,8 @@ def _date(known: dict[str, Any]) -> Iterator[str]:
     override, reckoned = known["override"], known["reckoned"]
     hidden = "Before it, the day was" if known["open"] is not None else "The Recertification Date is"
     if override is not None:
-        reason = f": {override['reason']}" if override["reason"] else ""
         by = f"rollout {override['rollout']}" if override["rollout"] else override["by"] or "somebody"
+        reason = f": {override['reason']}" if override["reason"] not in (None, "", by) else ""
         yield f"The Recertification Date {in_words(override['recertification_on'])} was set by {by}{_when(override)}{reason}."
     if reckoned is not None:
         yield _counted(reckoned, known["completion"], "Without that it would be" if override is not None else hidden)

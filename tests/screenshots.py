@@ -16,16 +16,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
+from typing import Literal
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import uvicorn
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from config.settings import Settings
 from console.demo import OPERATOR, SAMPLES, _organisation
 from console.web.app import application
-from models import people
+from models import people, schema
 from models.database import Database
 from models.plan import plan_from
 from models.words import Role, RolloutState
@@ -33,16 +34,21 @@ from tasks import rollouts
 from tasks.settings_orders import place_setting
 from tasks.workbench import Workbench
 from tests import world
-from tests.console.test_web_every_page import NAMES, OF_ITS_OWN, places
+from tests.console.test_web_every_page import NAMES, OF_ITS_OWN, a_file_is_read, places
 from tests.console.windows import ARGUMENTS, browser_path
 from tests.mail.fault_server import FaultServer
+from tests.picture_scenes import OF_A_VIEWER, OF_NOTHING, OF_STRANGERS, SCENES, Scene, goes_to, some_uncertain
 from tests.processes import free_port
 
 ADMIN = "eve@example.org"
 TODAY = date(2026, 11, 23)
+Scheme = Literal["light", "dark"]
+SCHEMES: tuple[Scheme, ...] = ("light", "dark")
+# Pages that show nothing of their own, or only on the way to something.
+SEEN_ON_THE_WAY = {"/", "/sign-in", "/actions/new/{action}"}
 # name → the page, for whom, and how tall the picture is
 README = {
-    "learners": ("/learners?status=due-for-recertification", OPERATOR, 720),
+    "learners": ("/learners?status=due-for-recertification", OPERATOR, 860),
     "review": ("/rollouts/2/steps/set-recertification-dates?outcome=changing", "ava@example.org", 800),
     "rollout": ("/rollouts/1", OPERATOR, 800),
 }
@@ -72,18 +78,36 @@ def furnish(home: Path, post: FaultServer) -> Workbench:
 
 
 @contextmanager
-def served(bench: Workbench) -> Iterator[str]:
+def served(bench: Workbench, samples: tuple[str, ...] = (*SAMPLES, ADMIN)) -> Iterator[str]:
     """The console of it, as in a demo; its address."""
     port = free_port()
-    app = application(bench, (*SAMPLES, ADMIN))
+    app = application(bench, samples)
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error"))
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:
         thread.join(0.02)
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join()
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@contextmanager
+def nothing_yet() -> Iterator[str]:
+    """The console of an organisation that has its users and nothing else."""
+    with tempfile.TemporaryDirectory(prefix="recert-pictures-") as home:
+        settings = Settings(
+            home=Path(home), database_url=f"sqlite:///{home}/recert.db", organisation="New organisation"
+        )
+        bench = Workbench(settings, Database(settings.database))
+        schema.upgrade(bench.database)
+        with bench.database.write() as connection:
+            people.add_user(connection, ADMIN, "Eve Adeyemi", list(Role), actor="demo", at=bench.now())
+        with served(bench, (ADMIN,)) as site:
+            yield site
+        bench.database.dispose()
 
 
 def sign_in(page: Page, site: str, email: str) -> None:
@@ -93,10 +117,13 @@ def sign_in(page: Page, site: str, email: str) -> None:
     page.locator(f"form:has(input[value='{email}']) button").click()
 
 
-def picture(page: Page, address: str, path: Path, *, whole: bool) -> None:
-    """Take one."""
-    page.goto(address)
+def picture(page: Page, path: Path, *, whole: bool) -> None:
+    """Take one; a frame that is only loaded when it is near is looked at first."""
     page.wait_for_load_state("networkidle")
+    if whole:
+        page.evaluate("scrollTo(0, document.body.scrollHeight)")
+        page.wait_for_load_state("networkidle")
+        page.evaluate("scrollTo(0, 0)")
     page.screenshot(path=path, full_page=whole)
     sys.stdout.write(f"{path}\n")
 
@@ -106,38 +133,66 @@ def main() -> None:
     words = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     words.add_argument("folder", type=Path)
     words.add_argument("--all", action="store_true")
-    words.add_argument("--only", default="", help="pages whose path holds this")
+    words.add_argument("--only", default="", help="pages whose name holds this")
     given = words.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="recert-pictures-") as home, FaultServer() as post:
         bench = furnish(Path(home), post)
-        with served(bench) as site, sync_playwright() as playwright:
-            page = playwright.chromium.launch(executable_path=browser_path(), args=ARGUMENTS).new_page()
-            for scheme in ("light", "dark"):
-                page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-                if given.all:
-                    every(page, site, given.folder, scheme, given.only)
-                    continue
-                for name, (path, email, height) in README.items():
-                    sign_in(page, site, email)
-                    page.set_viewport_size({"width": 1100, "height": height})
-                    picture(page, site + path, given.folder / f"{name}-{scheme}.png", whole=False)
+        some_uncertain(bench)
+        a_file_is_read(bench)
+        with served(bench) as site, served(bench, ()) as plain, nothing_yet() as new, sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=browser_path(), args=ARGUMENTS)
+            if given.all:
+                _every(browser, {"full": site, "plain": plain, "new": new}, given.folder, given.only)
+            else:
+                _of_the_readme(browser, site, given.folder)
         bench.database.dispose()
 
 
-def every(page: Page, site: str, folder: Path, scheme: str, only: str) -> None:
+def _of_the_readme(browser: Browser, site: str, folder: Path) -> None:
+    page = browser.new_page()
+    for scheme in SCHEMES:
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        for name, (path, email, height) in README.items():
+            sign_in(page, site, email)
+            page.set_viewport_size({"width": 1280, "height": height})
+            page.goto(site + path)
+            picture(page, folder / f"{name}-{scheme}.png", whole=False)
+
+
+def _every(browser: Browser, sites: dict[str, str], folder: Path, only: str) -> None:
     """Every page there is, wide and narrow."""
-    sign_in(page, site, ADMIN)
-    names = NAMES | {"learner": "3", "action": "assign"}
-    own = OF_ITS_OWN | {"/settings/all/{rollout}": "/settings/all/3"}
-    for path in (*places(), "/rollouts/2/steps/set-recertification-dates"):
-        if only not in path:
-            continue
-        for width in (1280, 400):
-            page.set_viewport_size({"width": width, "height": 900})
-            plain = path.strip("/").replace("/", "-").replace("{", "").replace("}", "") or "home"
-            address = site + own.get(path, path.format(**names))
-            picture(page, address, folder / f"{plain}-{scheme}-{width}.png", whole=True)
+    names, own = NAMES | {"learner": "3"}, OF_ITS_OWN | {"/actions/{rollout}": "/actions/3"}
+    pages = {
+        _plain(path): goes_to(own.get(path, path.format(**names))) for path in places() if path not in SEEN_ON_THE_WAY
+    }
+    asked = (
+        (sites["full"], ADMIN, pages | SCENES), (sites["full"], OPERATOR, OF_A_VIEWER),
+        (sites["full"], "", {"sign-in": goes_to("/sign-in")}), (sites["plain"], "", OF_STRANGERS),
+        (sites["new"], ADMIN, OF_NOTHING),
+    )  # fmt: skip
+    for scheme in SCHEMES:
+        for site, email, scenes in asked:
+            for name, scene in scenes.items():
+                if only in name:
+                    _scene(browser, site, email, scene, folder / f"{name}-{scheme}", scheme)
+
+
+def _scene(browser: Browser, site: str, email: str, scene: Scene, stem: Path, scheme: Scheme) -> None:
+    context = browser.new_context(base_url=site, viewport={"width": 1280, "height": 900}, color_scheme=scheme)
+    page = context.new_page()
+    if email:
+        sign_in(page, site, email)
+    scene(page)
+    page.wait_for_timeout(400)  # a button of the scene may have led on
+    for width in (1280, 400):
+        page.set_viewport_size({"width": width, "height": 900})
+        picture(page, stem.with_name(f"{stem.name}-{width}.png"), whole=True)
+    context.close()
+
+
+def _plain(path: str) -> str:
+    return path.strip("/").replace("/", "-").replace("{", "").replace("}", "") or "home"
 
 
 if __name__ == "__main__":

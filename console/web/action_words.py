@@ -99,7 +99,13 @@ ACTIONS = {
         "Whoever has not started stands as before it. Whoever has started is left as they are, and listed.",
         "It is taken back",
     ),
+    StepSlug.RECOMPUTE_DATES: ActionWords(
+        "Apply to all",
+        "The Recertification Dates that exist are counted anew with this setting. Nothing is changed yet, the setting "
+        "neither: both wait for an approver.",
+        "The setting is stored, and the dates that exist follow it",
+    ),
 }
-# What the bar offers, in its order; the first ones stand open, the others behind More.
-ON_THE_BAR = tuple(slug for slug in ACTIONS if slug is not StepSlug.UNDO)
+# What the bar offers, in its order; the first ones stand open, the others behind More. The rest has doors of its own.
+ON_THE_BAR = tuple(slug for slug in ACTIONS if slug not in (StepSlug.UNDO, StepSlug.RECOMPUTE_DATES))
 OPEN_ON_THE_BAR = 2

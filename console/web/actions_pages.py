@@ -19,7 +19,7 @@ from models.orders import ActionPlan
 from models.picking import Picked
 from models.roster import courses_offered
 from models.selection import Chosen, UnknownSelection
-from models.words import Role, RolloutState, StepSlug
+from models.words import RolloutState, StepSlug
 from tasks import confirming
 from tasks.checklist import STEPS
 from tasks.confirming import Confirmed
@@ -29,6 +29,7 @@ from tasks.ordering import Asked, place
 from tasks.overview import Overview, mail_by_state
 from tasks.proposing import CHANGES
 from tasks.review_letters import summary
+from tasks.settings_orders import place_setting
 from tasks.undo_order import FOR_EVER, place_undo
 from tasks.wording import outcome_words
 
@@ -60,6 +61,16 @@ def begin(visit: Visit) -> Response:
 def propose(visit: Visit) -> Response:
     """Write what the action would do, and show it; nothing of it is done."""
     return _placed(visit, _action(visit), learner_words.key(visit.text("selection")))
+
+
+def apply_to_all(visit: Visit, name: str, value: str) -> Response:
+    """Write what applying a setting to all that exists would do, and show it.
+
+    Raises:
+        RecertError: as ``place_setting``; nothing was written.
+    """
+    placed = place_setting(visit.bench, name, value, visit.user.email)
+    return go_to(f"/actions/{placed.rollout_id}")
 
 
 def show(visit: Visit) -> Response:
@@ -94,8 +105,8 @@ def leave(visit: Visit) -> Response:
     seen = desk.look(visit.bench, rollout_id)
     assert isinstance(seen.rollout.plan, ActionPlan)  # noqa: S101 - only actions are left
     order = seen.rollout.plan.order
-    if order.undoes:
-        return go_to(f"/rollouts/{order.undoes}", said="action-left")
+    if order.undoes or order.settings:
+        return go_to(f"/rollouts/{order.undoes}" if order.undoes else "/courses", said="action-left")
     chosen = _selection(visit, order.selection, seen.rollout.requested_by)
     return go_to(
         learner_words.address_of(chosen.wanted if chosen else None, chosen.id if chosen else None), said="action-left"
@@ -192,7 +203,7 @@ def _page(visit: Visit, *, trouble: str = "", wrong: str = "", status: int = 200
     if record.proposal is None:
         raise NoSuchPage
     waits = seen.rollout.is_alive and seen.rollout.confirmed_at is None
-    mine = seen.rollout.requested_by == visit.user.email and visit.user.may(Role.OPERATOR)
+    mine = seen.rollout.requested_by == visit.user.email and visit.user.may(confirming.role_for(seen.rollout.plan))
     sought = Sought(words.get("outcome", "") or (CHANGING if waits else ""))
     examples = waits and not words.get("outcome")
     with bench.database.read() as connection:
@@ -215,7 +226,7 @@ def _page(visit: Visit, *, trouble: str = "", wrong: str = "", status: int = 200
         run_page=desk.run_page(bench, run_id) if run_id else None, mail_notes=desk.mail_notes(bench.settings),
         back=learner_words.address_of(chosen.wanted if chosen else None), for_ever=FOR_EVER,
         changing=learner_words.address_of(chosen.wanted, chosen.id) if chosen else "",
-        may_undo=visit.user.may(Role.OPERATOR) and _may_undo(seen),
+        may_undo=visit.user.may(confirming.role_for(seen.rollout.plan)) and _may_undo(seen),
     )  # fmt: skip
 
 

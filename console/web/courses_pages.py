@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from console.web import moving_dates
+from console.web import actions_pages
 from console.web.memory import ShortMemory
 from console.web.paper import go_to, page
 from console.web.visit import Visit
@@ -36,7 +36,7 @@ def frequency(visit: Visit) -> Response:
     if visit.text("apply") != "all":
         return _chosen(visit, FREQUENCY + code, value, wrong=("frequency", code))
     try:
-        return moving_dates.proposed(visit, FREQUENCY + code, value)
+        return actions_pages.apply_to_all(visit, FREQUENCY + code, value)
     except RecertError as error:
         return _page(visit, wrong=("frequency", code), trouble=str(error), status=400)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from console.web import learner_words
 from console.web.action_words import ACTIONS, ON_THE_BAR, OPEN_ON_THE_BAR
 from console.web.memory import ShortMemory
 from console.web.paper import download, page
+from console.web.sheets import spreadsheet
 from console.web.visit import Visit
 from models import choices, picking
 from models.learner_pages import DAYS, SIZES, SORTS, Order, Wanted, counts, narrowed, offered, turn
@@ -61,6 +62,16 @@ def show(visit: Visit) -> Response:
 
 def export(visit: Visit) -> Response:
     """Everything that the list holds for these words, as CSV."""
+    return download(*_everything(visit))
+
+
+def export_sheet(visit: Visit) -> Response:
+    """The same as a spreadsheet."""
+    return spreadsheet(visit, *_everything(visit))
+
+
+def _everything(visit: Visit) -> tuple[str, Sequence[str], Callable[[], Iterator[dict[str, str | None]]]]:
+    """The name, the columns and the rows of what is downloaded."""
     wanted, bench = learner_words.wanted(visit), visit.bench
     with bench.database.read() as connection:
         soon = choices.read(connection).upcoming_within_days
@@ -70,7 +81,7 @@ def export(visit: Visit) -> Response:
         with bench.database.read() as connection:
             yield from read(connection, query)
 
-    return download(f"learners-{wanted.status or 'all'}-{bench.today()}", FIELDS, rows)
+    return f"learners-{wanted.status or 'all'}-{bench.today()}", FIELDS, rows
 
 
 def one(visit: Visit) -> Response:

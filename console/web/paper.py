@@ -122,7 +122,7 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )
     made.filters |= {
-        "day": _day, "number": _number, "label": _label, "in_words": in_words, "outcome": _outcome, "step": _step, "flag_slugs": flag_slugs,
+        "day": _day, "number": _number, "label": _label, "in_words": in_words, "outcome": _outcome, "step": _step, "sentence": _sentence, "flag_slugs": flag_slugs,
         "json": lambda value: json.dumps(value, ensure_ascii=False, sort_keys=True), "segment": lambda value: quote(value, safe=""),
     }  # fmt: skip
     made.globals |= {"query": _query, "changing": CHANGES}
@@ -155,6 +155,13 @@ def _label(slug: str) -> str:
     """A slug as a label: ``past-due`` → ``Past due``."""
     words = str(slug).replace("-", " ").replace("_", " ")
     return words[:1].upper() + words[1:]
+
+
+def _sentence(text: str) -> str:
+    """A line that commands print, too, as a page says it: begun like a sentence, without the command that would show more."""
+    told = re.sub(r"; see: recert [\w -]*$", "", text)
+    told = re.sub(r"\b\d{4}-\d\d-\d\d\b", lambda found: _day(found[0]), told)
+    return told[:1].upper() + told[1:] if re.match(r"[a-z]+[ ,:]", told) else told
 
 
 def _outcome(slug: str) -> str:

@@ -11,7 +11,6 @@ from console.web import (
     imports_pages,
     learners_pages,
     mail_pages,
-    moving_dates,
     rollouts_pages,
     selecting_pages,
     settings_pages,
@@ -22,7 +21,7 @@ from console.web import (
     wording_pages,
 )
 from console.web.paper import go_to
-from console.web.visit import ADMINS, APPROVERS, EVERYBODY, OPERATORS, REMINDERS, Place, Visit
+from console.web.visit import ADMINS, APPROVERS, CONFIRMERS, EVERYBODY, OPERATORS, REMINDERS, Place, Visit
 
 
 def home(visit: Visit) -> Response:
@@ -41,13 +40,14 @@ PLACES = (
     Place("POST", "/account/password", signing_in.change_password, EVERYBODY),
     Place("GET", "/learners", learners_pages.show, EVERYBODY),
     Place("GET", "/learners.csv", learners_pages.export, EVERYBODY),
+    Place("GET", "/learners.xlsx", learners_pages.export_sheet, EVERYBODY),
     Place("POST", "/learners/selection", selecting_pages.note, OPERATORS),
     Place("GET", "/learners/{learner}", learners_pages.one, EVERYBODY),
     Place("GET", "/actions/new/{action}", actions_pages.begin, OPERATORS),
     Place("POST", "/actions/new/{action}", actions_pages.propose, OPERATORS),
     Place("GET", "/actions/{rollout}", actions_pages.show, EVERYBODY),
-    Place("POST", "/actions/{rollout}/confirm", actions_pages.confirm, OPERATORS),
-    Place("POST", "/actions/{rollout}/leave", actions_pages.leave, OPERATORS),
+    Place("POST", "/actions/{rollout}/confirm", actions_pages.confirm, CONFIRMERS),
+    Place("POST", "/actions/{rollout}/leave", actions_pages.leave, CONFIRMERS),
     Place("GET", "/rollouts", rollouts_pages.show, EVERYBODY),
     Place("GET", "/rollouts/new", starting_pages.show, OPERATORS),
     Place("POST", "/rollouts/preview", starting_pages.look_ahead, OPERATORS),
@@ -61,7 +61,7 @@ PLACES = (
     Place("POST", "/rollouts/{rollout}/cancel", rollouts_pages.cancel, OPERATORS),
     Place("POST", "/rollouts/{rollout}/resume", rollouts_pages.resume, OPERATORS),
     Place("POST", "/rollouts/{rollout}/release", rollouts_pages.release, OPERATORS),
-    Place("POST", "/rollouts/{rollout}/undo", actions_pages.undo, OPERATORS),
+    Place("POST", "/rollouts/{rollout}/undo", actions_pages.undo, CONFIRMERS),
     Place("GET", "/rollouts/{rollout}/steps/{step}", steps_pages.show, EVERYBODY),
     Place("GET", "/rollouts/{rollout}/steps/{step}/list.csv", steps_pages.export, EVERYBODY),
     Place("GET", "/rollouts/{rollout}/steps/{step}/list.xlsx", steps_pages.export_sheet, EVERYBODY),
@@ -75,14 +75,12 @@ PLACES = (
     Place("GET", "/audit.csv", audit_pages.export, EVERYBODY),
     Place("POST", "/audit/verify", audit_pages.prove, EVERYBODY),
     Place("GET", "/imports", imports_pages.show, OPERATORS),
+    Place("GET", "/imports/{key}", imports_pages.one, OPERATORS),
     Place("POST", "/imports/check", imports_pages.check, OPERATORS, upload=True),
     Place("POST", "/imports/run", imports_pages.run, OPERATORS),
     Place("GET", "/courses", courses_pages.show, EVERYBODY),
     Place("POST", "/courses/automatic", courses_pages.automatic, ADMINS),
     Place("POST", "/courses/frequency", courses_pages.frequency, ADMINS),
-    Place("GET", "/settings/all/{rollout}", moving_dates.show, ADMINS),
-    Place("POST", "/settings/all/{rollout}/confirm", moving_dates.confirm, ADMINS),
-    Place("POST", "/settings/all/{rollout}/leave", moving_dates.leave, ADMINS),
     Place("GET", "/wording", wording_pages.show, EVERYBODY),
     Place("GET", "/wording/{kind}/{language}", wording_pages.one, EVERYBODY),
     Place("GET", "/wording/{kind}/{language}/letter", wording_pages.letter, EVERYBODY),

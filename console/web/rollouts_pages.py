@@ -18,6 +18,7 @@ from models.errors import RecertError, UnknownRollout
 from models.words import Role, StepSlug
 from tasks.checklist import STEPS
 from tasks.closing_lists import LISTS, ListName, closing_list
+from tasks.confirming import role_for
 from tasks.overview import Overview
 from tasks.proposing import changes_in
 from tasks.review_letters import summary
@@ -34,9 +35,10 @@ SHOWN, STATUS_OF_REFUSAL = 200, 409
 
 
 def show(visit: Visit) -> Response:
-    """Every rollout, the newest first."""
+    """Every rollout and reviewed action, the newest first; the smaller actions where they are asked for."""
+    actions = visit.query.get("actions", "") == "yes"
     with visit.bench.database.read() as connection:
-        return page(visit, "rollouts.html", rollouts=ledger.rollouts(connection))
+        return page(visit, "rollouts.html", rollouts=ledger.listed(connection, actions=actions), actions=actions)
 
 
 def one(visit: Visit) -> Response:
@@ -152,7 +154,7 @@ def _page(visit: Visit, *, trouble: str = "", status: int = 200) -> Response:
         facts=_facts(seen), charts=charts_of(bench, seen), shows=shows,
         run_page=desk.run_page(bench, run_id) if run_id else None, operator=visit.user.may(Role.OPERATOR),
         may_remind=any(visit.user.may(role) for role in desk.MAY_REMIND), mail_notes=desk.mail_notes(bench.settings),
-        trouble=trouble, for_ever=FOR_EVER,
+        trouble=trouble, for_ever=FOR_EVER, may_undo=visit.user.may(role_for(seen.rollout.plan)),
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from console.web import moving_dates
+from console.web import actions_pages
 from console.web.paper import go_to, page
 from console.web.visit import Visit
 from models import choices
@@ -63,7 +63,7 @@ def choose(visit: Visit) -> Response:
     bench, name, value = visit.bench, visit.text("name"), visit.text("value")
     try:
         if visit.text("apply") == "all":
-            return moving_dates.proposed(visit, name, value)
+            return actions_pages.apply_to_all(visit, name, value)
         with bench.database.write() as connection:
             choices.set_choice(connection, name, value, actor=visit.user.email, at=bench.now(), today=bench.today())
     except RecertError as error:

@@ -49,7 +49,7 @@ def find(visit: Visit, key: str) -> Path:
     folder = _folder(visit, key) if _KEY.fullmatch(key) else None
     if folder is None or not folder.is_dir():
         raise UploadGone
-    return next(folder.iterdir())
+    return next(path for path in folder.iterdir() if not path.name.startswith("."))
 
 
 def forget(visit: Visit, key: str) -> None:

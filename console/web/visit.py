@@ -20,6 +20,7 @@ EVERYBODY = frozenset(Role)
 OPERATORS = frozenset({Role.OPERATOR})
 APPROVERS = frozenset({Role.APPROVER})
 ADMINS = frozenset({Role.ADMIN})
+CONFIRMERS = frozenset({Role.OPERATOR, Role.ADMIN})
 REMINDERS = frozenset({Role.OPERATOR, Role.APPROVER, Role.ADMIN})
 LARGEST_FORM, LARGEST_UPLOAD = 1_000_000, 50_000_000
 

@@ -260,6 +260,15 @@ def test_a_double_click_and_a_second_tab_do_nothing_twice(opal: Browser, bench: 
     assert count(bench, message) == 1
 
 
+def test_the_rollouts_list_holds_what_was_confirmed_and_the_small_ones_when_asked(opal: Browser) -> None:
+    shown = order(opal, "recertify", L1)
+    for address in ("/rollouts", "/rollouts?actions=yes"):
+        assert "/rollouts/1" not in opal.get(address).links, "only a question yet"
+    confirm(opal, shown)
+    assert "/rollouts/1" not in opal.get("/rollouts").links
+    assert "/rollouts/1" in opal.get("/rollouts?actions=yes").links
+
+
 def test_what_was_left_is_left_and_the_selection_is_still_there(opal: Browser, bench: Workbench) -> None:
     seen = order(opal, "recertify", L1)
     form, late = seen.form("/actions/1/leave"), opal.get("/actions/1").form("/actions/1/confirm")
@@ -371,7 +380,7 @@ def test_a_large_one_is_typed_reviewed_and_only_then_done(
     assert "an approver is asked to review this very list" in seen.text
     wrong = confirm(opal, seen, number="2")
     assert wrong.status == 400
-    assert "that is not 3; nothing was done" in wrong.text
+    assert "That is not 3; nothing was done" in wrong.text
     assert prefect.asked == []
     asked = opal.send(wrong.form("/actions/1/confirm"), number=" 3 ")
     assert "the approvers will be asked; the mail server" in asked.text, "there is none in this test"

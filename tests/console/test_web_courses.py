@@ -12,12 +12,13 @@ from sqlalchemy import insert, select, update
 from console.web.settings_pages import OFFERED, grouped
 from models import choices, people
 from models.frequencies import frequencies
-from models.tables import audit, certification, course, rollout, training_type
+from models.tables import audit, certification, course, learner, rollout, training_type
 from models.words import Role
 from tasks.workbench import Workbench
-from tests.console.browser import Browser, Seen
+from tests import world
+from tests.console.browser import Browser, Form, Seen
 from tests.console.rollout_desk import PretendedPrefect
-from tests.world import APPROVER, NOW, OPERATOR, count, rows, writing
+from tests.world import APPROVER, NOW, OPERATOR, TODAY, count, rows, writing
 
 ADMIN = "eve@example.org"
 
@@ -38,6 +39,12 @@ def months(bench: Workbench, code: str) -> str:
 def computed(bench: Workbench) -> list[date | None]:
     with bench.database.read() as connection:
         return list(connection.scalars(select(certification.c.computed_on).order_by(certification.c.id)))
+
+
+def number_of(shown: Seen) -> str:
+    """What the page asks to be typed."""
+    [number] = re.findall(r"Type (\d+) to confirm", shown.text)
+    return str(number)
 
 
 def ask(eve: Browser, **fields: str) -> Seen:
@@ -90,19 +97,28 @@ def test_applied_to_all_it_is_shown_first_then_asked_for_and_only_an_approver_le
 ) -> None:
     before = computed(bench)
     shown = ask(eve, course="C-1", value="24", apply="all")
-    assert shown.url == "/settings/all/1"
-    assert "Nothing was changed yet" in shown.text
+    assert shown.url == "/actions/1"
+    assert "Nothing is changed yet" in shown.text
+    assert "<code>frequency.C-1</code>: 12 → <b>24</b>" in shown.text
     assert "get another computed Recertification Date" in shown.text
     assert (months(bench, "C-1"), computed(bench)) == ("12", before)
-    asked = eve.send(shown.form("/settings/all/1/confirm"))
-    assert asked.url == "/rollouts/1?said=asked-waits"  # no mail server here
+    asked = eve.send(shown.form("/actions/1/confirm"), number=number_of(shown))
+    assert asked.url == "/actions/1?said=action-waits"  # no mail server here
     assert (months(bench, "C-1"), computed(bench)) == ("12", before)
     step = "/rollouts/1/steps/recompute-dates"
     ava = signed_in(APPROVER)
     assert ava.send(ava.get(step).form(f"{step}/answer"), decision="approve").status == 200
-    again = eve.get("/settings/all/1")
-    assert "was confirmed before" in again.text
-    assert "/settings/all/1/confirm" not in again.text
+    world.run_to_end(bench, 1)
+    assert months(bench, "C-1") == "24"
+    for page in ("/actions/1", "/rollouts/1"):
+        assert "/rollouts/1/undo" in eve.get(page).text, "an admin asked for it, and an admin takes it back"
+        assert "/rollouts/1/undo" not in ava.get(page).text
+    back = eve.send(eve.get("/actions/1").form("/rollouts/1/undo"))
+    assert back.url == "/actions/2"
+    assert "<code>frequency.C-1</code>: 24 → <b>12</b>" in back.text
+    again = eve.send(shown.form("/actions/1/confirm"), number=number_of(shown), once="another page of it")
+    assert again.url == "/actions/1?said=confirmed-before"
+    assert "/actions/1/confirm" not in again.text
 
 
 def test_an_order_is_left_and_is_nobody_elses(
@@ -111,23 +127,39 @@ def test_an_order_is_left_and_is_nobody_elses(
     shown = ask(eve, course="C-1", value="24", apply="all")
     with writing(bench) as connection:
         people.add_user(connection, "max@example.org", "Max", [Role.ADMIN], actor="tests", at=NOW)
-    assert signed_in("max@example.org").get("/settings/all/1").status == 404
-    assert eve.get("/settings/all/77").status == 404
-    stale = shown.form("/settings/all/1/confirm")
-    assert eve.send(shown.form("/settings/all/1/leave")).url == "/courses?said=left"
-    late = eve.send(stale)
-    assert late.status == 409
-    assert "nothing was done twice" in late.text
+    stale = shown.form("/actions/1/confirm")
+    others = signed_in("max@example.org")
+    assert "It waits for eve@example.org to confirm it." in others.get("/actions/1").text
+    stolen = {"guard": others.get("/account").form("/sign-out").fields["guard"], "once": "max's"}
+    for order in ("confirm", "leave"):
+        assert others.send(Form(f"/actions/1/{order}", "post", {**stale.fields, **stolen})).status == 403
+        stolen["once"] += "."
+    assert signed_in(OPERATOR).get("/rollouts?actions=yes").text.count("/rollouts/1") == 0
+    assert eve.send(shown.form("/actions/1/leave")).url == "/courses?said=action-left"
+    assert eve.send(stale).url == "/actions/1?said=confirmed-before"
     assert [row.state for row in rows(bench, rollout)] == ["cancelled"]
 
 
-def test_many_are_confirmed_by_typing_their_number(eve: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("console.web.moving_dates.TYPED_OVER", 1)
-    form = ask(eve, course="C-1", value="24", apply="all").form("/settings/all/1/confirm")
-    refused = eve.send(form, typed="1")
-    assert refused.status == 409
-    [number] = re.findall(r"Type (\d+) to say", refused.text)
-    assert eve.send(refused.form("/settings/all/1/confirm"), typed=number).url.startswith("/rollouts/1?said=asked")
+def test_it_is_confirmed_by_typing_the_number_and_of_the_list_that_was_shown(eve: Browser, bench: Workbench) -> None:
+    shown = ask(eve, course="C-1", value="24", apply="all")
+    refused = eve.send(shown.form("/actions/1/confirm"), number="77")
+    assert refused.status == 400
+    assert "nothing was done" in refused.text
+    with writing(bench) as connection:
+        choices.set_choice(connection, "date_basis", "assignment", actor="tests", at=NOW, today=TODAY)
+    otherwise = eve.send(refused.form("/actions/1/confirm"), number=number_of(refused))
+    assert otherwise.status in (200, 409)
+    assert months(bench, "C-1") == "12"
+
+
+def test_where_no_date_moves_the_setting_is_stored_at_once(eve: Browser, bench: Workbench) -> None:
+    with writing(bench) as connection:
+        connection.execute(update(learner).values(archived_at=NOW))
+    shown = ask(eve, course="C-2", value="24", apply="all")
+    assert "Save it: no date moves" in shown.text
+    saved = eve.send(shown.form("/actions/1/confirm"))
+    assert "The setting is stored. No date had to move." in saved.text
+    assert months(bench, "C-2") == "24"
 
 
 def test_without_an_approver_nothing_is_written(eve: Browser, bench: Workbench) -> None:
@@ -142,7 +174,7 @@ def test_without_an_approver_nothing_is_written(eve: Browser, bench: Workbench) 
 
 def test_the_date_basis_is_applied_to_all_from_the_settings(eve: Browser, bench: Workbench) -> None:
     form = eve.get("/settings").form("/settings/choose")
-    assert eve.send(form, name="date_basis", value="assignment", apply="all").url == "/settings/all/1"
+    assert eve.send(form, name="date_basis", value="assignment", apply="all").url == "/actions/1"
     form = eve.get("/settings").form("/settings/choose")
     refused = eve.send(form, name="default_due_days", value="10", apply="all")
     assert refused.status == 400

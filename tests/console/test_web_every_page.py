@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
+from console.web import under_way
 from console.web.places import PLACES
 from models import people
 from models.words import Role
@@ -20,12 +21,13 @@ from tests.world import NOW, writing
 ADMIN = "eve@example.org"
 # What a page is about; a new name in the table of places fails the test until it stands here.
 NAMES = {
-    "action": "assign", "kind": "reminder", "language": "en", "learner": "2", "list": "left-behind", "mail": "1",
+    "action": "assign", "key": "0" * 32, "kind": "reminder", "language": "en", "learner": "2", "list": "left-behind", "mail": "1",
     "rollout": "1", "step": "renotify-incomplete",
 }  # fmt: skip
 # Pages that need another one of a kind, and what a page must be told to show anything.
-OF_ITS_OWN = {"/settings/all/{rollout}": "/settings/all/2"}
+OF_ITS_OWN = {"/actions/{rollout}": "/actions/2"}
 ASKED_WITH = {"/actions/new/{action}": "?selection=1"}
+AT_WORK: list[object] = []
 FILES = (".csv", ".xlsx", "/letter")
 
 
@@ -44,6 +46,18 @@ def looked_at(page: Page, name: str) -> Iterator[str]:
     page.set_viewport_size({"width": 1280, "height": 900})
 
 
+def a_file_is_read(bench: Workbench) -> None:
+    """A large file of eve's that is being imported as long as this process lives."""
+    with bench.database.read() as connection:
+        user = people.find_user(connection, ADMIN)
+    assert user is not None
+    folder = bench.settings.home / "uploads" / f"{user.id}-{NAMES['key']}"
+    folder.mkdir(parents=True)
+    (folder / "history.csv").touch()
+    under_way.write(folder, under_way.Standing({"kind": "history"}, "history.csv", stores=True, done=30, total=90))
+    AT_WORK.append(under_way.claim(folder))
+
+
 @pytest.fixture
 def eve(opened: Callable[..., Page], bench: Workbench, at_gate: int) -> Page:
     """An admin's window on a console with something of everything."""
@@ -52,6 +66,7 @@ def eve(opened: Callable[..., Page], bench: Workbench, at_gate: int) -> Page:
         people.add_user(connection, ADMIN, "Eve", list(Role), actor="tests", at=NOW)
     queue(bench, 2)
     place_setting(bench, "frequency.C-1", "24", ADMIN)
+    a_file_is_read(bench)
     return opened(ADMIN, refused=True)
 
 

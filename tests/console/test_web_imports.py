@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
+from console.web import under_way
 from models import people
 from models.tables import audit, learner
 from models.words import Role
@@ -72,6 +76,85 @@ def test_nobody_imports_anothers_file_or_one_that_is_none(
     assert not there(bench)
 
 
+@pytest.fixture
+def all_are_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("console.web.imports_pages.LARGE", 10)
+
+
+def folder_of(bench: Workbench) -> Path:
+    [folder] = (bench.settings.home / "uploads").iterdir()
+    return folder
+
+
+def test_a_large_file_has_a_page_of_its_own_from_the_check_to_the_end(
+    opal: Browser, bench: Workbench, all_are_large: None
+) -> None:
+    assert all_are_large is None
+    seen = check(opal, GOOD)
+    key = folder_of(bench).name.partition("-")[2]
+    assert seen.url == f"/imports/{key}"
+    assert "nothing is stored yet" in seen.text
+    assert not there(bench)
+    form, other_tab = seen.form("/imports/run"), opal.get(seen.url).form("/imports/run")
+    done = opal.send(form)
+    assert done.url == f"/imports/{key}"
+    for again in (done, opal.get(done.url), opal.send(other_tab)):
+        assert "Imported." in again.text
+        assert "Refused rows" in again.text
+    assert there(bench)
+    assert [row.act for row in rows(bench, audit)].count("import-learners") == 1
+
+
+def test_while_it_is_read_the_page_moves_and_nobody_else_can_begin_with_it(
+    opal: Browser, bench: Workbench, all_are_large: None
+) -> None:
+    assert all_are_large is None
+    seen = check(opal, GOOD)
+    folder, form = folder_of(bench), seen.form("/imports/run")
+    begun = under_way.standing(folder)
+    assert begun is not None
+    under_way.write(folder, replace(begun, told=None, stores=True, done=30, total=90))
+    lock = under_way.claim(folder)
+    assert lock is not None
+    with lock:
+        for page in (opal.get(seen.url), opal.send(form)):
+            assert "33 % is read" in page.text
+            assert f'data-follow="{seen.url}"' in page.text
+            assert '<meta http-equiv="refresh"' in page.text
+            assert "/imports/run" not in page.text
+    assert not there(bench)
+
+
+def test_one_that_was_killed_says_so_and_is_begun_again(opal: Browser, bench: Workbench, all_are_large: None) -> None:
+    assert all_are_large is None
+    seen = check(opal, GOOD)
+    folder = folder_of(bench)
+    begun = under_way.standing(folder)
+    assert begun is not None
+    for stores, words in ((False, "Nothing of it was stored."), (True, "All of it was stored, or nothing")):
+        under_way.write(folder, replace(begun, told=None, stores=stores, done=30))
+        program = "import sys; from pathlib import Path; from console.web import under_way; import os, signal\n"
+        program += "under_way.claim(Path(sys.argv[1])); os.kill(os.getpid(), signal.SIGKILL)"
+        subprocess.run([sys.executable, "-c", program, str(folder)], check=False)
+        broken = opal.get(seen.url)
+        assert words in broken.text
+        assert "data-follow" not in broken.text
+        ended = opal.send(broken.form("/imports/run"))
+        assert ("Imported." if stores else "nothing is stored yet") in ended.text
+        assert there(bench) is stores
+
+
+def test_a_large_file_that_cannot_be_read_is_told_and_is_nobody_elses(
+    opal: Browser, bench: Workbench, signed_in: Callable[[str], Browser], all_are_large: None
+) -> None:
+    assert all_are_large is None
+    seen = check(opal, "Nonsense of some length\n1\n")
+    assert "Nothing of it was stored." in seen.text
+    with writing(bench) as connection:
+        people.add_user(connection, "eve@example.org", "Eve", [Role.OPERATOR], actor="tests", at=NOW)
+    assert signed_in("eve@example.org").get(seen.url).status == 409
+
+
 @pytest.mark.parametrize(
     ("name", "is_kept_as"),
     [
@@ -115,7 +198,7 @@ def test_a_file_that_cannot_be_read_is_told_and_not_kept(
 
 def test_without_a_file_the_form_says_so(opal: Browser) -> None:
     form = opal.get("/imports").form("/imports/check")
-    assert "choose a CSV file" in opal.send(form, kind="learners").text
+    assert "Choose a CSV file" in opal.send(form, kind="learners").text
 
 
 def test_more_than_the_limit_is_not_even_read(opal: Browser, bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,21 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page, expect
 
-from models.tables import approval, learner, rollout
-from models.words import StepSlug, StepState
+from models.passwords import set_password
+from models.tables import approval, learner, message, rollout
+from models.words import RolloutState, StepSlug
 from tasks.workbench import Workbench
 from tests import world
-from tests.world import APPROVER, OPERATOR, count, line, rows, step_state
+from tests.console.browser import PASSWORD
+from tests.mail.fault_server import FaultServer
+from tests.world import APPROVER, OPERATOR, count, line, rows
 
 
-def test_a_rollout_is_started_by_one_and_its_list_reviewed_by_another_by_keyboard(
-    opened: Callable[..., Page], bench: Workbench
+@pytest.fixture
+def post(monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultServer]:
+    """A mail server, asked for before the bench, which reads the settings."""
+    with FaultServer() as server:
+        monkeypatch.setenv("RECERT_SMTP_URL", f"smtp://127.0.0.1:{server.port}?tls=none")
+        yield server
+
+
+def sign_in_on_the_phone(phone: Page, bench: Workbench, back: str) -> None:
+    """By the form, as whoever follows the link of their mail."""
+    with bench.database.write() as connection:
+        set_password(connection, APPROVER, PASSWORD, actor="tests", at=bench.now())
+    phone.context.clear_cookies()
+    phone.goto(back)
+    phone.get_by_label("E-mail address").fill(APPROVER)
+    phone.get_by_label("Password").fill(PASSWORD)
+    phone.get_by_role("button", name="Sign in").click()
+    expect(phone.get_by_role("heading", level=1)).to_be_visible()
+
+
+def goes_on(bench: Workbench) -> RolloutState | None:
+    """One pass of the run, in a thread of its own: it sends mail, and the browser's loop runs in this one."""
+    with ThreadPoolExecutor(1) as runner:
+        return runner.submit(world.one_pass, bench, 1).result()
+
+
+def approve_what_is_open(phone: Page, *, comment: str, button: str = "Approve", title: str) -> None:
+    """Follow the rollout's page to the list, look at it, and approve it."""
+    phone.goto("/rollouts/1")
+    phone.get_by_role("link", name="Look at the list").click()
+    expect(phone.get_by_role("heading", level=1, name=title)).to_be_visible()
+    assert phone.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    phone.get_by_label("Comment").fill(comment)
+    phone.get_by_role("button", name=button).dblclick()
+    expect(phone.get_by_text("Approved: the list is carried out.")).to_be_visible()
+
+
+def test_a_rollout_is_started_at_a_desk_and_reviewed_by_another_on_a_phone_to_its_end(
+    post: FaultServer, cheap_passwords: None, opened: Callable[..., Page], bench: Workbench
 ) -> None:
+    assert cheap_passwords is None
     page = opened(OPERATOR)
     page.goto("/")
     page.get_by_role("link", name="Rollouts", exact=True).click()
@@ -32,32 +75,47 @@ def test_a_rollout_is_started_by_one_and_its_list_reviewed_by_another_by_keyboar
     expect(page.get_by_text("The rollout has started.")).to_be_visible()
     assert count(bench, rollout) == 1
 
-    world.propose(bench, 1, StepSlug.VERIFY_COMPLETION, StepSlug.RENOTIFY_INCOMPLETE)
+    assert goes_on(bench) is None, "it waits for the first review"
     expect(page.get_by_text(f"{APPROVER} or")).to_be_visible()  # the page moves by itself
 
-    ava = opened(APPROVER)
-    ava.goto("/rollouts/1")
-    ava.get_by_role("link", name="Look at the list").click()
-    expect(ava.get_by_role("heading", level=1, name="Re-notify the incomplete")).to_be_visible()
-    ava.keyboard.press("/")
-    ava.keyboard.type("l10@")
-    ava.keyboard.press("Enter")
-    expect(ava.get_by_text("l2@example.com")).to_have_count(0)
-    ava.keyboard.press("j")
-    ava.keyboard.press("x")
-    ava.get_by_role("button", name="Take the ticked out").click()
-    ava.get_by_label("Comment").fill("one of them left")
-    ava.get_by_role("button", name="Approve without 1").dblclick()
-    expect(ava.get_by_text("Approved: the list is carried out.")).to_be_visible()
-    [row] = rows(bench, approval)
-    assert (row.channel, row.comment, len(row.exclusions)) == ("console", "one of them left", 1)
+    phone = opened(APPROVER, width=400)
+    sign_in_on_the_phone(phone, bench, "/rollouts/1")
+    phone.get_by_role("link", name="Look at the list").click()
+    expect(phone.get_by_role("heading", level=1, name="Re-notify the incomplete")).to_be_visible()
+    phone.keyboard.press("/")
+    phone.keyboard.type("l10@")
+    phone.keyboard.press("Enter")
+    expect(phone.get_by_text("l2@example.com")).to_have_count(0)
+    phone.keyboard.press("j")
+    phone.keyboard.press("x")
+    phone.get_by_role("button", name="Take the ticked out").click()
+    expect(phone.get_by_text("To be taken out: 1")).to_be_visible()
+    approve_what_is_open(
+        phone, comment="one of them left", button="Approve without 1", title="Re-notify the incomplete"
+    )
+    for title in ("Set the common Recertification Date", "Recertify the learners who are due"):
+        assert goes_on(bench) is None, f"it waits for {title}"
+        approve_what_is_open(phone, comment="seen", title=title)
+    assert goes_on(bench) is RolloutState.COMPLETED
+
+    answers = rows(bench, approval)
+    assert {row.channel for row in answers} == {"console"}
+    assert [(row.comment, len(row.exclusions)) for row in answers] == [
+        ("one of them left", 1),
+        ("seen", 0),
+        ("seen", 0),
+    ]
     assert line(bench, 1, StepSlug.RENOTIFY_INCOMPLETE, 10).outcome == "skip-excluded"
-    assert step_state(bench, 1, StepSlug.RENOTIFY_INCOMPLETE) is StepState.APPROVED
+    told = "The recertification courses are assigned, and your learners are notified."
+    expect(page.get_by_text(told)).to_be_visible()  # at the desk, where nobody has touched anything
+    assert {"recertification", "renotification"} <= {row.kind for row in rows(bench, message) if row.state == "sent"}
+    assert post.kept
 
 
 def test_a_file_with_a_bad_row_is_imported_on_a_phone(
-    opened: Callable[..., Page], bench: Workbench, tmp_path: Path
+    opened: Callable[..., Page], bench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("console.web.imports_pages.LARGE", 10)  # sent with a bar, read beside its page
     file = tmp_path / "learners.csv"
     file.write_text("Email,First Name,Last Name\nnew@example.com,New,Person\nnone,Bad,Address\n", encoding="utf-8")
     page = opened(OPERATOR, width=390)
@@ -65,7 +123,8 @@ def test_a_file_with_a_bad_row_is_imported_on_a_phone(
     page.get_by_label("What it holds").select_option("learners")
     page.get_by_label("CSV file").set_input_files(file)
     page.get_by_role("button", name="Check it").click()
-    expect(page.get_by_text("Checked, nothing is stored yet.")).to_be_visible()
+    expect(page.get_by_text("Checked, nothing is stored yet.")).to_be_visible()  # the page moves by itself
+    assert "/imports/" in page.url
     expect(page.get_by_role("heading", name="Refused rows")).to_be_visible()
     before = count(bench, learner)
     page.get_by_role("button", name="Import it, without the 1 refused").click()

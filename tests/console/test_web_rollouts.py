@@ -241,7 +241,7 @@ def test_an_action_is_shown_as_its_one_step_with_its_lines_learners_as_a_whole_t
         placed = ordering.place(bench, Asked(action, Chosen(who=("E1", "E3"))), OPERATOR)
         ordering.confirm(bench, placed.rollout_id)
         ordering.carry_out(bench, placed.rollout_id)
-    assert "Archive, 2 learners" in opal.get("/rollouts").text
+    assert "Archive, 2 learners" in opal.get("/rollouts?actions=yes").text
     page = opal.get("/rollouts/2").text
     assert "are archived" in page
     assert "Common Recertification Date" not in page

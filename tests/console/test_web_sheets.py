@@ -117,6 +117,22 @@ def test_closing_lists_and_reviewed_lists_are_downloaded_as_spreadsheets(
     assert "E2" in {row[1] for row in left}
 
 
+def test_the_learners_list_is_downloaded_as_a_spreadsheet_as_the_filters_leave_it(
+    signed_in: Callable[[str], Browser], bench: Workbench
+) -> None:
+    with writing(bench) as connection:
+        connection.execute(update(learner).where(learner.c.employee_id == "E2").values(first_name="=1+1"))
+    browser, words = signed_in(APPROVER), "?search=E2"
+    got = browser.get(f"/learners.xlsx{words}").response
+    assert got.headers["content-disposition"].startswith('attachment; filename="learners-all-')
+    [rows] = read(got.content)
+    told = browser.get(f"/learners.csv{words}").text.splitlines()
+    assert rows[0] == told[0].removeprefix("\ufeff").split(",")
+    assert len(rows) == len(told) > 1
+    assert {row[2] for row in rows[1:]} == {"=1+1"}
+    assert f"/learners.xlsx{words}" in browser.get(f"/learners{words}").links
+
+
 def test_a_report_holds_everything_that_was_decided_and_done(
     signed_in: Callable[[str], Browser], bench: Workbench
 ) -> None:
