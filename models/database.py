@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-from sqlalchemy.pool import ConnectionPoolEntry, NullPool
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool, Pool
 
 from models.errors import DatabaseUnavailable
 
@@ -167,9 +167,9 @@ def _postgresql_engine(url: str) -> Engine:
     return engine
 
 
-def _sqlite_engine(url: str, *, durable: bool) -> Engine:
+def _sqlite_engine(url: str, *, durable: bool, pool: type[Pool] = NullPool) -> Engine:
     # No pool: a connection is cheap here, and a file that was replaced under a pool would go on being read.
-    engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
+    engine = create_engine(url, poolclass=pool, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:

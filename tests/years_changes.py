@@ -79,6 +79,8 @@ def _put_back(years: Years, slug: StepSlug, person: Person, archived: bool, cert
         return
     for kind, cert in list(person.certs.items()):
         earlier = certs.get(kind) or Cert(kind)
+        if slug is StepSlug.DUE_DATE and cert.open is not None and cert.open.progress:
+            continue  # who is at work keeps the day they work by
         if cert != earlier:
             earlier.listed |= cert.listed
             person.certs[kind] = earlier
