@@ -219,10 +219,11 @@ def _without_address(seen: Seen, record: StepRecord, kind: MessageKind) -> Selec
     given = select(item.learner_id).where(
         item.proposal_id.in_(proposals), item.outcome.in_(CHANGES), item.applied_at.is_not(None)
     )
-    # by its unique key: a rollout has as many mails as learners
+    # by its unique key; a rollout has as many mails as learners, so that their index by rollout, hidden from SQLite by
+    # the sum, would be gone through once for each of them
     to_them = literal(LEARNER_PREFIX) + cast(learner.c.id, String)
     mailed = select(literal(1)).where(
-        message.c.kind == kind.value, message.c.recipient == to_them, message.c.rollout_id == seen.rollout.id
+        message.c.kind == kind.value, message.c.recipient == to_them, message.c.rollout_id + 0 == seen.rollout.id
     )
     facts: list[ColumnElement[Any]] = [
         literal(kind.value).label("kind"),

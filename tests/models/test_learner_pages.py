@@ -9,6 +9,7 @@ from itertools import pairwise, product
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from models.errors import WrongInput
 from models.learner_lines import DAYS, Wanted
@@ -105,6 +106,41 @@ def test_every_way_to_a_page_finds_the_same_lines_in_the_same_order(bench: Workb
         assert [key for page in pages for key in keys(page)] == _in_order(lines, order), order
         for page, further in pairwise(pages):
             assert keys(read(bench, wanted, order, before=further.before, expected=expected)) == keys(page)
+
+
+FOLLOWED = {
+    "name": "ix_learner_last_name_first_name",
+    "department": "ix_learner_department",
+    "assigned_on": "ix_assignment_assigned_on",
+    "due_on": "ix_assignment_open_due",
+    "completed_on": "ix_certification_completed_on",
+    "recertification_on": "ix_certification_own_on",
+}
+
+
+@pytest.mark.parametrize("down", [False, True])
+@pytest.mark.parametrize("by", SORTS)
+def test_a_page_follows_an_index_and_sorts_no_more_than_who_stands_alike(bench: Workbench, by: str, down: bool) -> None:
+    if not bench.database.is_sqlite:
+        return  # PostgreSQL decides by the size of its tables, and these are small
+    plans = []
+
+    def explained(connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        found = connection.connection.dbapi_connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
+        plans.append([row[3] for row in found])
+
+    event.listen(bench.database.engine, "before_cursor_execute", explained)
+    try:
+        first = read(bench, Wanted(), Order(by, down, 25))
+        read(bench, Wanted(), Order(by, down, 25), after=first.after or "")
+    finally:
+        event.remove(bench.database.engine, "before_cursor_execute", explained)
+    walked = [plan for plan in plans if any(FOLLOWED[by] in step for step in plan)]
+    assert walked
+    for plan in walked:
+        assert FOLLOWED[by] in plan[0]
+        one_day = f"({by}=?)" in plan[0]
+        assert one_day or "USE TEMP B-TREE FOR ORDER BY" not in plan
 
 
 def _is_wanted(row: Any, wanted: Wanted) -> bool:
