@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import (
@@ -90,13 +91,16 @@ class ClosingList:
     queries: Callable[[Seen], Sequence[Select[Any]]]
 
 
-def closing_list(connection: Connection, bench: Workbench, rollout_id: int, name: ListName) -> Iterator[dict[str, Any]]:
-    """Stream one list of a rollout, as it stands today; days and instants as they are.
+def closing_list(
+    connection: Connection, bench: Workbench, rollout_id: int, name: ListName, *, most: int | None = None
+) -> Iterator[dict[str, Any]]:
+    """Stream one list of a rollout, as it stands today, perhaps its first lines only; days and instants as they are.
 
     Raises:
         UnknownRollout: there is none with this id.
     """
-    return _streamed(connection, LISTS[name].queries(_seen(connection, bench, rollout_id)))
+    queries = LISTS[name].queries(_seen(connection, bench, rollout_id))
+    return islice(_streamed(connection, [query.limit(most) for query in queries]), most)
 
 
 def closing_counts(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
 from typing import Any
 
 from starlette.responses import Response
@@ -52,7 +51,7 @@ def closing(visit: Visit) -> Response:
     key, name = visit.number("rollout"), _list_name(visit)
     with visit.bench.database.read() as connection:
         rollout = ledger.load(connection, key)
-        rows = list(islice(closing_list(connection, visit.bench, key, name), SHOWN + 1))
+        rows = list(closing_list(connection, visit.bench, key, name, most=SHOWN + 1))
     columns = LISTS[name].columns
     return page(
         visit, "closing_list.html", rollout=rollout, name=name, words=LISTS_IN_WORDS[name], columns=columns,

@@ -36,6 +36,7 @@ def rows(bench: Workbench, rollout_id: int, name: ListName) -> list[dict[str, An
     with bench.database.read() as connection:
         found = list(closing_list(connection, bench, rollout_id, name))
         assert closing_counts(connection, bench, rollout_id, [name]) == {name: len(found)}
+        assert list(closing_list(connection, bench, rollout_id, name, most=2)) == found[:2]
     assert all(set(row) == set(LISTS[name].columns) for row in found), "every row has exactly the list's columns"
     return found
 
