@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import ColumnElement, Connection, and_, func, select, update
 
@@ -17,13 +17,13 @@ def stray_holds(connection: Connection) -> dict[int, int]:
     return {row[0]: row[1] for row in connection.execute(held.order_by(hold.c.rollout_id))}
 
 
-def end_stray_holds(connection: Connection, at: datetime) -> int:
+def end_stray_holds(connection: Connection, at: datetime, today: date | None = None) -> int:
     """End the holds that outlived their rollout; return how many.
 
-    Who became due under one is left to people.
+    Who became due under one by *today* (the organisation's business day; else the day of *at*) is left to people.
     """
     held = certification.c.id.in_(select(hold.c.certification_id).where(_stray()))
-    leave_to_people(connection, held, today=at.date(), because=LeftBecause.HOLD_ENDED)
+    leave_to_people(connection, held, today=today or at.date(), because=LeftBecause.HOLD_ENDED)
     return connection.execute(update(hold).where(_stray()).values(ended_at=at)).rowcount
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, func, insert, literal, null, select, update
 
+from models.staging import count
 from models.tables import message, message_event
 from models.words import MailEvent, MessageState
 
@@ -34,7 +35,8 @@ def change(
         reply: one line for people; it becomes the mail's last reply, too.
         values: what changes besides.
     """
-    _lock(connection, which)
+    if connection.dialect.name == "postgresql" and not _lock(connection, which):
+        return 0
     written = select(
         message.c.id,
         message.c.events + 1,
@@ -44,7 +46,8 @@ def change(
         literal(by),
     )
     columns = ["message_id", "number", "at", "what", "reply", "by"]
-    connection.execute(insert(message_event).from_select(columns, written.where(which).order_by(message.c.id)))
+    if not count(connection, insert(message_event).from_select(columns, written.where(which).order_by(message.c.id))):
+        return 0
     if reply is not None:
         values["last_reply"] = reply[:REPLY_LIMIT]
     changed = update(message).where(which).values(events=message.c.events + 1, **values)
@@ -59,7 +62,7 @@ def cancel(connection: Connection, which: ColumnElement[bool], *, at: datetime, 
     )  # fmt: skip
 
 
-def _lock(connection: Connection, which: ColumnElement[bool]) -> None:
-    if connection.dialect.name == "postgresql":
-        keys = select(message.c.id).where(which).order_by(message.c.id).with_for_update()
-        connection.execute(select(func.count()).select_from(keys.subquery()))
+def _lock(connection: Connection, which: ColumnElement[bool]) -> int:
+    """Lock the mails that match in key order; return how many."""
+    keys = select(message.c.id).where(which).order_by(message.c.id).with_for_update()
+    return int(connection.execute(select(func.count()).select_from(keys.subquery())).scalar_one())

@@ -38,6 +38,9 @@ class Login(StrEnum):
     WORKER = "worker"
 
 
+# What a worker stores when it carries out an approved change of everybody's dates. Others rule what is reviewed.
+WORKERS_SETTINGS = ("date_basis",)
+
 # Where a login is given less than everything. A worker may mark an approval used and can neither make nor change one.
 _LESS: dict[Login, dict[str, tuple[str, ...]]] = {
     Login.CONSOLE: {audit.name: _ADD, VERSION_TABLE: _READ},
@@ -46,7 +49,6 @@ _LESS: dict[Login, dict[str, tuple[str, ...]]] = {
         approval.name: ("SELECT", "UPDATE (consumed_at)"),
         audit.name: _ADD,
         mail_template.name: _READ,
-        setting.name: _READ,
         VERSION_TABLE: _READ,
         # a worker that could open a session could answer through the console
         **{table.name: () for table in (user_password, web_session, sign_in_failure, form_sent, review_tick)},
@@ -88,7 +90,22 @@ def grants(connection: Connection, console: str, worker: str) -> list[str]:
             for table, rights in allowed(login).items()
             if rights
         ]
-    return found
+    return found + _policies(f"{schema}.{quoted(setting.name)}", quoted(console), quoted(worker))
+
+
+def _policies(table: str, console: str, worker: str) -> list[str]:
+    """The statements by which of the settings a worker writes its own alone; the owner and whoever may read see them all."""
+    its_own = f"name IN ({', '.join(map(repr, WORKERS_SETTINGS))})"
+    policies = {
+        "recert_everybody_reads": "FOR SELECT USING (true)",
+        "recert_console": f"TO {console} USING (true)",
+        "recert_worker": f"TO {worker} USING ({its_own})",
+    }
+    return [
+        f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
+        *(f"DROP POLICY IF EXISTS {name} ON {table}" for name in policies),
+        *(f"CREATE POLICY {name} ON {table} {rule}" for name, rule in policies.items()),
+    ]
 
 
 def give(connection: Connection, console: str, worker: str) -> None:

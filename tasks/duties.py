@@ -79,6 +79,6 @@ def do_duties(bench: Workbench) -> Done:
 def expire(bench: Workbench) -> int:
     """End rollouts whose gate nobody answered, stray holds, and selections left unused; return how many rollouts."""
     with bench.database.write() as connection:
-        holds.end_stray_holds(connection, bench.now())
+        holds.end_stray_holds(connection, bench.now(), bench.today())
         picking.forget(connection, bench.now())
     return len(expire_gates(bench))

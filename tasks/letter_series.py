@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, case, exists, func, literal, null, or_, select
@@ -38,7 +39,7 @@ class Series:
     lists: Callable[[date], Select[Any]]
 
 
-def to_learners(before: Sequence[int]) -> Series:
+def to_learners(before: tuple[int, ...]) -> Series:
     """Reminders ahead of the Due Date and after it, each listing all of the learner's that is due by then."""
     tellers = (MessageKind.REMINDER, MessageKind.RENOTIFICATION, MessageKind.RECERTIFICATION, MessageKind.ASSIGNMENT)
     ahead = timedelta(days=max(before, default=-1))
@@ -90,11 +91,13 @@ def assignments() -> Select[Any]:
     )
 
 
+@lru_cache(2)
 def _open(today: date) -> Select[Any]:
     return assignments().where(stands(today))
 
 
-def _untold(today: date, before: Sequence[int], tellers: Sequence[MessageKind]) -> Select[Any]:
+@lru_cache(8)
+def _untold(today: date, before: tuple[int, ...], tellers: tuple[MessageKind, ...]) -> Select[Any]:
     """Learners with an assignment whose latest step has come, and was not told by any of *tellers* since it came.
 
     What was told of another Due Date does not count: a moved one begins anew.
@@ -115,6 +118,7 @@ def _untold(today: date, before: Sequence[int], tellers: Sequence[MessageKind]) 
     return query.where(~exists(told.correlate(assignment))).with_only_columns(certification.c.learner_id)
 
 
+@lru_cache(2)
 def _resolved(today: date) -> Select[Any]:
     """Completed assignments that a manager was written to about, and was not told of since."""
     del today

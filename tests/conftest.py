@@ -37,6 +37,21 @@ STACKS = (
     "tests/test_prefect_schedules.py",
 )
 
+# What takes half a minute and more for one test: begun first, so that nobody is left with it while the other has nothing.
+LONG = (
+    "tests/tasks/test_three_years.py",
+    "tests/tasks/test_kill_sweep.py",
+    "tests/tasks/test_mail_sweep.py::test_a_hundred",
+    "tests/tasks/test_every_commit.py",
+    "tests/tasks/test_undo_every_commit.py",
+    "tests/tasks/test_resources.py",
+    "tests/tasks/test_migrations.py",
+    "tests/console/test_web_every_page.py",
+    "tests/console/test_web_actions_in_a_browser.py",
+)
+# one process tries them all
+MUTANTS = "tests/test_mutants.py"
+
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
@@ -45,7 +60,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     class StacksTogether(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return "stacks" if nodeid.startswith(STACKS) else nodeid
+            if nodeid.startswith(STACKS):
+                return "stacks"
+            return MUTANTS if nodeid.startswith(MUTANTS) else nodeid
 
     return StacksTogether(config, log)
 
@@ -60,8 +77,10 @@ def pytest_sessionstart() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Close the sockets of each test as far as its folder allows."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Close the sockets of each test as far as its folder allows; with ``-n``, begin with what takes long."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: not item.nodeid.startswith(LONG))
     for item in items:
         folder = item.path.relative_to(TESTS).parts[0]
         item.add_marker(

@@ -6,23 +6,20 @@ import gc
 import os
 import pickle
 import threading
-import time
 import traceback
-from collections.abc import Generator
+from dataclasses import dataclass
 from itertools import count
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import models.database
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
-    from tests.mail.fault_server import FaultServer
+    from tests.mail.fault_server import FaultServer, Kept
 
 KILLED = 137
-Place = TypeVar("Place")
-Experiment = Generator[int, int, None]
 
 
 def forked(act: Callable[[], Any], answer: Path) -> int:
@@ -42,60 +39,64 @@ def read(answer: Path) -> Any:
     return pickle.loads(answer.read_bytes())  # noqa: S301 - our own child wrote it
 
 
-def die_at(number: int, moment: str) -> None:
-    """Let this process end at its commit of this *number*: nothing is said, nothing is tidied up."""
+def ended(act: Callable[[], Any], answer: Path) -> tuple[int, Any]:
+    """Do *act* in a process of its own; how that ended, and what it returned, if it was not killed."""
+    answer.unlink(missing_ok=True)
+    code = os.waitstatus_to_exitcode(os.waitpid(forked(act, answer), 0)[1])
+    return code, read(answer) if answer.exists() else None
+
+
+@dataclass(frozen=True)
+class Point:
+    """A moment beside a commit, and what whoever dies at it leaves.
+
+    Attributes:
+        number: of the commit.
+        moment: ``before`` or ``after`` it.
+        rows: what ``crash_points`` was told to keep.
+        post: what the post has kept.
+    """
+
+    number: int
+    moment: str
+    rows: dict[str, bytes]
+    post: list[Kept]
+
+    def __str__(self) -> str:
+        return f"commit {self.number}, {self.moment}"
+
+
+def die_at(point: Point) -> None:
+    """Let this process end there: nothing is said, nothing is tidied up."""
     seen, busy = {"before": count(1), "after": count(1)}, threading.Lock()  # the outbox commits in other threads
 
     def at_commit(now: str) -> None:
         with busy:
-            if next(seen[now]) == number and now == moment:
+            if next(seen[now]) == point.number and now == point.moment:
                 os._exit(KILLED)
 
     models.database.at_commit = at_commit
 
 
-def crash_points(act: Callable[[], None], post: FaultServer) -> list[tuple[int, str]]:
+def crash_points(act: Callable[[], None], post: FaultServer, rows: Callable[[], dict[str, bytes]]) -> list[Point]:
     """Do *act*, and return every moment beside one of its commits at which a crash leaves something of its own.
 
     To die before a commit is to die after the one before it, unless the post has heard from us in between.
     """
-    seen: list[tuple[str, int]] = []
+    points, busy, number, heard = list[Point](), threading.Lock(), 0, 0
     inert = models.database.at_commit
-    models.database.at_commit = lambda moment: seen.append((moment, len(post.commands)))
+
+    def at_commit(moment: str) -> None:
+        nonlocal number, heard
+        with busy:
+            number += moment == "before"
+            if moment == "after" or len(post.commands) != heard:
+                points.append(Point(number, moment, rows(), list(post.kept)))  # the rows first: they follow the post
+            heard = len(post.commands)
+
+    models.database.at_commit = at_commit
     try:
         act()
     finally:
         models.database.at_commit = inert
-    points, heard, number = [], 0, 0
-    for moment, commands in seen:
-        number += moment == "before"
-        if moment == "after" or commands != heard:
-            points.append((number, moment))
-        heard = commands
     return points
-
-
-def side_by_side(places: list[Place], experiments: Iterator[Callable[[Place], Experiment]]) -> None:
-    """Carry the experiments out, as many at a time as there are places."""
-    free: list[Place] = list(places)
-    busy: dict[int, tuple[Experiment, Place]] = {}
-    try:
-        while True:
-            while free and (experiment := next(experiments, None)) is not None:
-                place = free.pop()
-                made = experiment(place)
-                busy[next(made)] = made, place
-            if not busy:
-                return
-            for pid in list(busy):
-                ended, status = os.waitpid(pid, os.WNOHANG)
-                if ended:
-                    made, place = busy.pop(pid)
-                    try:
-                        busy[made.send(os.waitstatus_to_exitcode(status))] = made, place
-                    except StopIteration:
-                        free.append(place)
-            time.sleep(0.002)
-    finally:
-        for pid in busy:
-            os.waitpid(pid, 0)

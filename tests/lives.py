@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select
 
 from models import audit, ledger
 from models.database import Database
@@ -21,7 +20,7 @@ from tasks.deliver import deliver_mail
 from tasks.review import AnswerRefused
 from tasks.workbench import Workbench
 from tests.canonical import facts
-from tests.crashes import crash_points
+from tests.crashes import KILLED, Point, crash_points, die_at, ended
 from tests.world import (
     APPROVER,
     PlainConductor,
@@ -42,7 +41,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from tests.mail.fault_server import FaultServer
+    from tests.mail.fault_server import FaultServer, Kept
 
 
 class Tomorrow(Workbench):
@@ -147,44 +146,74 @@ class House:
             ten_learners(connection)
         if furnish is not None:
             furnish(self.bench)
-        if not self.bench.database.is_sqlite:
-            with self.bench.database.write() as connection:
-                _keep_aside(connection)
         self.bench.database.dispose()
-        if self.bench.database.is_sqlite:
-            shutil.copy(folder / "recert.db", folder / "furnished.db")
+        self._furnished = self.left()
+
+    def left(self) -> dict[str, bytes]:
+        """What there would be if whoever is at work died now: files by their names, rows by the names of their tables.
+
+        SQLite makes the index of its log anew. PostgreSQL rolls back what others do not see.
+        """
+        files = {file.name: file.read_bytes() for file in self._files()}
+        return files if self.bench.database.is_sqlite else files | self._rows()
+
+    def put_back(self, left: dict[str, bytes], post: list[Kept]) -> None:
+        """Let everything be as it was left then, by whoever died."""
+        self.post.kept[:] = post
+        for file in [*self._files(), *self.folder.glob("recert.db-shm")]:
+            file.unlink()
+        for name in left.keys() - metadata.tables.keys():
+            (self.folder / name).write_bytes(left[name])
+        if not self.bench.database.is_sqlite:
+            self._put_rows(left)
+        self.bench.database.dispose()  # no connection is to be in two processes
 
     def tidy(self) -> None:
         """Let everything be as it was furnished; the home forgets what left, or it would notice a restore."""
-        (self.folder / "last-sent.json").unlink(missing_ok=True)
-        if self.bench.database.is_sqlite:
-            for left in self.folder.glob("recert.db*"):
-                left.unlink()
-            shutil.copy(self.folder / "furnished.db", self.folder / "recert.db")
-        else:
-            with self.bench.database.write() as connection:
-                _put_back(connection)
+        self.put_back(self._furnished, [])
 
-    def undisturbed(self) -> tuple[list[tuple[int, str]], Seen]:
+    def die_at(self, point: Point) -> None:
+        """Live from the beginning in a process of its own, and let that die there."""
+        self.tidy()
+
+        def live_and_die() -> None:
+            die_at(point)
+            self.life(self.bench)
+
+        code, answer = ended(live_and_die, self.folder / "answer")
+        assert code in (KILLED, 0), f"{point}: {answer}"
+
+    def undisturbed(self) -> tuple[list[Point], Seen]:
         """Live once without a crash; return where one could happen, and what is left in the end."""
-        points = crash_points(lambda: self.life(self.bench), self.post)
+        points = crash_points(lambda: self.life(self.bench), self.post, self.left)
         left = look(self.bench)
         self.bench.database.dispose()
         return points, left
 
+    def _files(self) -> list[Path]:
+        # the log is read last: what is written to it meanwhile is a commit of its own
+        names = ("last-sent.json", "recert.db", "recert.db-wal")
+        return [file for name in names if (file := self.folder / name).exists()]
 
-def _keep_aside(connection: Connection) -> None:
-    connection.execute(text("CREATE SCHEMA furnished"))
-    for table in metadata.sorted_tables:
-        connection.execute(text(f"CREATE TABLE furnished.{table.name} AS TABLE public.{table.name}"))
+    def _rows(self) -> dict[str, bytes]:
+        with self.bench.database.engine.connect() as made:
+            connection = made.execution_options(isolation_level="REPEATABLE READ")
+            cursor = connection.connection.cursor()
+            return {name: b"".join(_copied(cursor, f"COPY public.{name} TO STDOUT")) for name in metadata.tables}
+
+    def _put_rows(self, rows: dict[str, bytes]) -> None:
+        with self.bench.database.engine.begin() as connection:
+            cursor = connection.connection.cursor()
+            cursor.execute("SET LOCAL session_replication_role = replica")  # neither references nor guards
+            cursor.execute(";".join(f"DELETE FROM public.{name}" for name in metadata.tables))  # noqa: S608 - our own names
+            for name in metadata.tables:
+                with cursor.copy(f"COPY public.{name} FROM STDIN") as copy:
+                    copy.write(rows[name])
 
 
-def _put_back(connection: Connection) -> None:
-    orders = ["SET LOCAL session_replication_role = replica"]  # neither references nor guards
-    for table in metadata.sorted_tables:
-        orders.append(f"DELETE FROM public.{table.name}")  # noqa: S608 - our own names
-        orders.append(f"INSERT INTO public.{table.name} SELECT * FROM furnished.{table.name}")  # noqa: S608 - as above
-    connection.exec_driver_sql(";".join(orders))
+def _copied(cursor: Any, order: str) -> Iterator[bytes]:
+    with cursor.copy(order) as copy:
+        yield from map(bytes, copy)
 
 
 def compare(where: str, sending: set[str], left: Seen, whole: Seen) -> None:

@@ -1,16 +1,25 @@
 """Faults put in on purpose, one at a time: ``MUTANT=name python -m pytest -p tests.mutants path::test``.
 
+``python -c "from tests import mutants; mutants.try_each()"`` reads a JSON object, mutant → tests, and writes another, mutant
+→ what pytest said of them.
+
 Each takes one of the guarantees away, as a hasty change might. ``test_mutants`` says which tests notice.
 """
 
 from __future__ import annotations
 
+import contextlib
 import inspect
+import io
+import json
 import os
+import sys
+import tempfile
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import alembic.op
+import pytest
 from sqlalchemy import UniqueConstraint, select, update
 from sqlalchemy.ext.compiler import compiles
 
@@ -31,6 +40,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 ONCE = {"certification_id", "cycle"}
+WORDS = ["-p", "no:cacheprovider", "-rA", "--tb=no"]
 
 
 def without_the_unique_key() -> None:
@@ -165,3 +175,29 @@ MUTANTS = {
 def pytest_configure() -> None:
     """Put the fault in before any test is read."""
     MUTANTS[os.environ["MUTANT"]]()
+
+
+def try_each() -> None:
+    """Put each mutant into a copy of one process, which has loaded once what all of them need."""
+    named, said = json.load(sys.stdin), {}
+    with contextlib.redirect_stdout(io.StringIO()):
+        pytest.main([*WORDS, "--collect-only", "tests/config"])  # so that the plugins are there
+    for mutant, tests in named.items():
+        with tempfile.TemporaryFile("w+") as told:
+            if not (pid := os.fork()):
+                _try(mutant, tests, told.fileno())
+            os.waitpid(pid, 0)
+            told.seek(0)
+            said[mutant] = told.read()
+    json.dump(said, sys.stdout)
+
+
+def _try(mutant: str, tests: Sequence[str], told: int) -> NoReturn:
+    os.dup2(told, 1)
+    os.dup2(told, 2)
+    os.environ["MUTANT"] = mutant
+    try:
+        pytest.main([*WORDS, *tests], plugins=[sys.modules[__name__]])
+        sys.stdout.flush()
+    finally:
+        os._exit(0)

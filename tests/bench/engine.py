@@ -299,6 +299,7 @@ def main() -> None:
     parser.add_argument("--databases", default="sqlite,postgresql")
     parser.add_argument("--learners", default="10000,100000")
     parser.add_argument("--rounds", type=int, help="3 for small organisations, 1 from 100,000 learners on")
+    parser.add_argument("--only", choices=["rollout", "upkeep"], help="one of the two; both otherwise")
     parser.add_argument("--json", type=Path, help="where to keep the lines, beside those of other sizes")
     parser.add_argument("--serve", nargs=3, help=argparse.SUPPRESS)
     asked = parser.parse_args()
@@ -312,7 +313,10 @@ def main() -> None:
     lines: list[dict[str, Any]] = []
     for database in asked.databases.split(","):
         for size in map(int, asked.learners.split(",")):
-            lines += rollout(database, size, asked.rounds or rounds_of(size)) + upkeep(database, size)
+            if asked.only != "upkeep":
+                lines += rollout(database, size, asked.rounds or rounds_of(size))
+            if asked.only != "rollout":
+                lines += upkeep(database, size)
             keep(asked.json, lines)
     keep(asked.json, growth(lines))
 

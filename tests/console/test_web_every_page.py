@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 from console.web.places import PLACES
@@ -14,6 +13,7 @@ from models import people
 from models.words import Role
 from tasks.settings_orders import place_setting
 from tasks.workbench import Workbench
+from tests.console.windows import EVERY_RULE, OF_COLOURS, faults, too_wide
 from tests.tasks.test_outbox import queue
 from tests.world import NOW, writing
 
@@ -27,7 +27,6 @@ NAMES = {
 OF_ITS_OWN = {"/settings/all/{rollout}": "/settings/all/2"}
 ASKED_WITH = {"/actions/new/{action}": "?selection=1"}
 FILES = (".csv", ".xlsx", "/letter")
-IN_DARK = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
 
 
 def places() -> list[str]:
@@ -35,19 +34,14 @@ def places() -> list[str]:
     return [place.path for place in PLACES if place.method == "GET" and not place.path.endswith(FILES)]
 
 
-def faults(page: Page, path: str) -> Iterator[str]:
+def looked_at(page: Page, name: str) -> Iterator[str]:
     """What is wrong with the page that is open: in light and dark, and at 320 pixels."""
-    page.set_viewport_size({"width": 1280, "height": 900})
-    for scheme, options in (("light", None), ("dark", IN_DARK)):
+    for scheme, options in (("light", EVERY_RULE), ("dark", OF_COLOURS)):
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
-        results = Axe().run(page, options=options)
-        if results.violations_count:
-            where = [node["html"][:200] for fault in results.response["violations"] for node in fault["nodes"]]
-            yield f"{path}, {scheme}: {results.generate_snapshot()}: {where}"
+        yield from faults(page, name, options)
     page.set_viewport_size({"width": 320, "height": 900})
-    excess = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    if excess > 0:
-        yield f"{path}: {excess} px wider than a window of 320"
+    yield from too_wide(page, f"{name}, 320 px")
+    page.set_viewport_size({"width": 1280, "height": 900})
 
 
 @pytest.fixture
@@ -70,7 +64,7 @@ def test_axe_finds_nothing_on_any_page_and_none_is_wider_than_its_window(eve: Pa
         answer = eve.goto(OF_ITS_OWN.get(path, path.format(**NAMES)) + ASKED_WITH.get(path, ""))
         assert answer is not None
         assert answer.status == 200, f"{path} answers {answer.status}"
-        found += faults(eve, path)
+        found += looked_at(eve, path)
     assert not found, "\n".join(found)
 
 
@@ -78,8 +72,7 @@ def test_axe_finds_nothing_on_pages_that_answer_a_form_or_a_mistake(eve: Page, t
     found: list[str] = []
 
     def look(name: str) -> None:
-        found.extend(faults(eve, name))
-        eve.set_viewport_size({"width": 1280, "height": 900})
+        found.extend(looked_at(eve, name))
 
     eve.goto("/rollouts/77")
     look("trouble")

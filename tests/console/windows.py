@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import uvicorn
+from axe_playwright_python.base import AxeResults
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 from console.web.app import application
@@ -18,6 +20,12 @@ from tests.processes import free_port
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+AXE = Axe()
+# all that axe knows, and what of it depends on the colours
+EVERY_RULE: dict[str, object] = {"resultTypes": ["violations"]}
+OF_COLOURS = EVERY_RULE | {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
+
+WINDOW = "`${innerWidth} px, ${matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light'}`"
 
 
 def browser_path() -> str | None:
@@ -88,3 +96,21 @@ def opened(chromium: Browser, site: str, bench: Workbench) -> Iterator[Callable[
     for context in contexts:
         context.close()
     assert wrong == []
+
+
+def faults(page: Page, name: str, options: dict[str, object] = EVERY_RULE) -> Iterator[str]:
+    """What axe finds on the page that is open, which is told by its *name*, and whether it is wider than its window."""
+    if not page.evaluate("'axe' in window"):  # half a megabyte of script
+        page.evaluate(AXE.axe_script)
+    found = AxeResults(page.evaluate("options => axe.run(document, options)", options))
+    where = f"{name}, {page.evaluate(WINDOW)}"
+    if found.violations_count:
+        nodes = [node["html"][:200] for fault in found.response["violations"] for node in fault["nodes"]]
+        yield f"{where}: {found.generate_snapshot()}: {nodes}"
+    yield from too_wide(page, where)
+
+
+def too_wide(page: Page, where: str) -> Iterator[str]:
+    excess = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    if excess > 0:
+        yield f"{where}: {excess} px too wide"

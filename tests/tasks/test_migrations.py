@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import signal
 from collections import Counter
+from contextlib import suppress
 from functools import partial
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import alembic.command
 import pytest
@@ -27,8 +29,7 @@ from tests.schema_dumps import SCHEMAS, half_way, load
 from tests.world import a_bench, approve_all, rows, run_to_end
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterable, Iterator
 
     from tasks.workbench import Workbench
 
@@ -148,37 +149,76 @@ def test_the_database_of_each_version_comes_up_whole_and_its_rollout_goes_on(
     assert left["assignment"], "nobody was assigned anything"
 
 
-def _kill_at(moment: int, database: Database) -> None:
-    """Let this process be killed right after its statement of this number, a commit counting as two."""
-    seen = count(1)
-
-    def passed(*_: Any) -> None:
-        if next(seen) == moment:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    event.listen(database.engine, "after_cursor_execute", passed)
-    models.database.at_commit = passed
+class _Undone(Exception):
+    """The move was watched up to its commit."""
 
 
-def _killed(moment: int, url: str, target: str) -> None:
+def _moving(url: str, target: str, passed: Callable[[], None], committing: Callable[[], None]) -> None:
+    """Move the schema in this process, telling of each statement that was carried out and of both sides of the commit."""
     database = Database(url, durable=False)
-    _kill_at(moment, database)
+    event.listen(database.engine, "after_cursor_execute", lambda *_: passed())
+    models.database.at_commit = lambda _: committing()
     upgrade(database) if target == newest_revision() else downgrade(database, target)
     database.dispose()
 
 
-def _moved(database: Database, folder: Path, target: str) -> int:
-    """Move the schema, killed at every point one after the other, until it gets through; return the number of kills."""
+def _left_by_a_kill(database: Database) -> Any:
+    """What there would be if whoever works on the database were killed now, for whoever comes after.
+
+    Of a SQLite database that is its files (the index of its log is made anew); of a PostgreSQL one, what another's
+    transaction may see: what is not among it now is rolled back.
+    """
+    if database.is_sqlite:
+        path = Path(str(database.url.database))
+        return [file.read_bytes() for file in (path, path.with_name(f"{path.name}-wal")) if file.exists()]
+    with database.read() as connection:
+        return connection.scalar(text("SELECT CAST(pg_current_snapshot() AS text)"))
+
+
+def _telling(url: str, target: str) -> list[int]:
+    """The moments after which a kill leaves something that no kill before left; those beside the commit always."""
+    outside, found, last, moments = Database(url), list[int](), None, count(1)
+
+    def passed() -> None:
+        nonlocal last
+        moment, now = next(moments), _left_by_a_kill(outside)
+        if now != last:
+            found.append(moment)
+        last = now
+
+    def committing() -> NoReturn:
+        raise _Undone
+
+    with suppress(_Undone):
+        _moving(url, target, passed, committing)
+    outside.dispose()
+    commit = next(moments)
+    return [*found, commit, commit + 1]
+
+
+def _killed(moment: int, url: str, target: str) -> None:
+    """Let this process be killed at the moment of this number: right after a statement, or on a side of the commit."""
+    seen = count(1)
+
+    def passed() -> None:
+        if next(seen) == moment:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    _moving(url, target, passed, passed)
+
+
+def _moved(database: Database, folder: Path, target: str, moments: Iterable[int] | None = None) -> int:
+    """Move the schema, killed at one point after the other, until it gets through; return the last of them.
+
+    At all of *moments*; unless they are given, at each that tells something.
+    """
     database.dispose()
     url, origin = database.url.render_as_string(hide_password=False), current_revision(database)
     before = content(database)
     database.dispose()
-    for moment in count(1):
-        ended = os.waitstatus_to_exitcode(
-            os.waitpid(forked(partial(_killed, moment, url, target), folder / "answer"), 0)[1]
-        )
-        if ended == 0:
-            return moment - 1
+    for moment in moments or _in_a_child(partial(_telling, url, target), folder):
+        killed = partial(_killed, moment, url, target)
+        ended = os.waitstatus_to_exitcode(os.waitpid(forked(killed, folder / "answer"), 0)[1])
         assert ended == -signal.SIGKILL, read(folder / "answer")
         if (now := current_revision(database)) != origin:
             assert now == target
@@ -190,17 +230,36 @@ def _moved(database: Database, folder: Path, target: str) -> int:
     raise AssertionError
 
 
-def test_a_move_that_is_killed_at_any_point_has_not_happened_or_has(database: Database, tmp_path: Path) -> None:
+def _in_a_child(act: Callable[[], list[int]], folder: Path) -> list[int]:
+    ended = os.waitpid(forked(act, folder / "answer"), 0)[1]
+    assert ended == 0, read(folder / "answer")
+    return list(read(folder / "answer"))
+
+
+def _up_and_down(database: Database, folder: Path, moments: Callable[[], Iterable[int] | None]) -> None:
     version_0(database, REVISIONS[0])
-    assert _moved(database, tmp_path, newest_revision()) > 20
+    assert _moved(database, folder, newest_revision(), moments()) > 50
     require_current(database)
-    assert _moved(database, tmp_path, REVISIONS[0]) > 10
+    assert _moved(database, folder, REVISIONS[0], moments()) > 50
     assert current_revision(database) == REVISIONS[0]
     upgrade(database)
     if database.is_sqlite:
         assert [row[0] for row in _pragma(database, "integrity_check")] == ["ok"]
         assert _pragma(database, "foreign_key_check") == []
-    finished(database, tmp_path)
+    finished(database, folder)
+
+
+def test_a_move_that_is_killed_at_any_point_has_not_happened_or_has(database: Database, tmp_path: Path) -> None:
+    """What a kill leaves is looked at after every statement; those that leave the same are carried out once."""
+    _up_and_down(database, tmp_path, lambda: None)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(7200)
+def test_a_move_that_is_killed_after_every_statement_has_not_happened_or_has(
+    database: Database, tmp_path: Path
+) -> None:
+    _up_and_down(database, tmp_path, partial(count, 1))
 
 
 def _pragma(database: Database, name: str) -> list[Any]:

@@ -6,17 +6,21 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 
 from models import audit, codes, invariants
 from models.errors import RecertError
-from models.tables import approval, assignment
+from models.selection import Chosen
+from models.tables import approval, assignment, certification
 from models.words import Decision, RolloutState, StepSlug, StepState
+from tasks import ordering
 from tasks.applying import apply_step
 from tasks.checklist import STEPS
 from tasks.import_files import import_history
+from tasks.ordering import Asked
 from tasks.resume import resume
 from tasks.rollouts import confirm_start, end_rollout, start_rollout
+from tasks.undo_order import place_undo
 from tests.world import (
     APPROVER,
     OPERATOR,
@@ -80,7 +84,8 @@ def whole(bench: Workbench) -> None:
     with bench.database.read() as connection:
         assert [each for each in invariants.check(connection) if each.number] == []
         assert audit.verify(connection) is None
-    open_ones = select(func.count()).where(assignment.c.completed_on.is_(None)).group_by(assignment.c.certification_id)
+    held = and_(assignment.c.completed_on.is_(None), assignment.c.certification_id.is_not(None))
+    open_ones = select(func.count()).where(held).group_by(assignment.c.certification_id)
     assert all(row[0] == 1 for row in rows(bench, open_ones))
 
 
@@ -221,3 +226,21 @@ def test_a_start_that_is_confirmed_after_its_end_stays_ended(house: Workbench) -
     assert rollout_state(house, rollout) is RolloutState.CANCELLED
     assert started(house)
     whole(house)
+
+
+def test_taking_one_rollout_back_twice(house: Workbench) -> None:
+    query = select(certification).order_by(certification.c.id)
+    before = [row[:-2] for row in rows(house, query)]
+    for _ in range(3):
+        placed = ordering.place(house, Asked(StepSlug.RECERTIFY, Chosen(everybody=True)), OPERATOR)
+        ordering.confirm(house, placed.rollout_id)
+        assert ordering.carry_out(house, placed.rollout_id) == 6
+        undos = [place_undo(house, placed.rollout_id, OPERATOR).rollout_id for _ in range(2)]
+        for each in undos:
+            ordering.confirm(house, each)
+        said = at_once(*(lambda each=each: ordering.carry_out(house, each) for each in undos))
+        assert sum(said) == 6, "each line is taken back by one of them"
+        assert [row[:-2] for row in rows(house, query)] == before
+        withdrawn = assignment.c.certification_id.is_(None)
+        assert count(house, assignment, assignment.c.completed_on.is_(None), ~withdrawn) == 0
+        whole(house)

@@ -54,7 +54,7 @@ from tests.world import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 RECERTIFY = StepSlug.RECERTIFY_DUE
@@ -90,13 +90,13 @@ def seen(bench: Workbench) -> dict[str, Counter[tuple[Any, ...]]]:
         return facts(connection)
 
 
-def limited(bench: Workbench, pages: int) -> Workbench:
-    """The same database on a disk that has room for so many pages."""
+def limited(bench: Workbench, pages: Callable[[], int]) -> Workbench:
+    """The same database on a disk that has room for so many pages, at each moment. Statements are compiled once."""
     database = Database(bench.database.url.render_as_string(hide_password=False), durable=False)
 
     @event.listens_for(database.engine, "connect")
     def _little_room(connection: sqlite3.Connection, _: object) -> None:
-        connection.execute(f"PRAGMA max_page_count={pages}").close()
+        connection.execute(f"PRAGMA max_page_count={pages()}").close()
 
     return replace(bench, database=database)
 
@@ -115,13 +115,14 @@ def test_a_disk_that_is_full_at_any_page_of_a_rollout_leaves_no_half_step(tmp_pa
         live(whole)
         growth, expected = pages(whole) - empty, look(whole).facts
         assert growth > 10
+        bench, room = replace(whole, database=Database(f"sqlite:///{file}", durable=False)), 0
+        tight = limited(bench, lambda: empty + room)
         for room in range(growth):
             for left_over in [*tmp_path.glob("recert.db*"), *tmp_path.rglob("last-sent.json")]:
                 left_over.unlink()
             shutil.copy(tmp_path / "furnished", file)
-            bench = replace(whole, database=Database(f"sqlite:///{file}", durable=False))
             with pytest.raises(DatabaseUnavailable, match="full") as told:
-                live(limited(bench, empty + room))
+                live(tight)
             assert told_in_one_line(told.value)
             live(bench)
             left = look(bench)
@@ -143,8 +144,9 @@ def test_a_disk_that_is_full_at_any_page_of_an_import_takes_nothing_of_the_file(
     file = tmp_path / "learners.csv"
     lines = "".join(f"n{number}@example.com,N{number},First,Last\n" for number in range(2_000))
     file.write_text(f"Email,Employee ID,First Name,Last Name\n{lines}", "utf-8")
-    empty, before, errors = pages(bench), seen(bench), []
-    while (error := full_at(limited(bench, empty + 11 * len(errors)), file)) is not None:
+    empty, before, errors = pages(bench), seen(bench), list[DatabaseUnavailable]()
+    tight = limited(bench, lambda: empty + 11 * len(errors))
+    while (error := full_at(tight, file)) is not None:
         errors.append(error)
         assert count(bench, learner, learner.c.email_key.like("n%")) == 0
         assert seen(bench) == before

@@ -11,19 +11,24 @@ from sqlalchemy import insert, make_url, text, update
 from sqlalchemy.exc import ProgrammingError
 
 from config.settings import MailServer
-from models import roles
+from flows.learner_action import walk
+from models import choices, people, roles
 from models.errors import WrongInput
 from models.roles import EVERYTHING, Login, LoginUnfit
-from models.tables import app_user, approval, audit, metadata
-from models.words import Channel, Decision, RolloutState
+from models.tables import app_user, approval, audit, metadata, setting
+from models.words import Channel, Decision, Role, RolloutState
 from tasks.duties import do_duties
+from tasks.ordering import confirm
 from tasks.review import Answer, AnswerRefused, give_answer
+from tasks.settings_orders import place_setting
+from tasks.stage import Stage
 from tasks.workbench import Workbench
 from tests import world
 from tests.mail.fault_server import FaultServer
 from tests.postgres import PostgresCluster
 
 CONSOLE, WORKER = "recert_console", "recert-worker"
+ADMIN = "ada@example.org"
 
 
 @dataclass(frozen=True)
@@ -90,6 +95,31 @@ def test_a_whole_rollout_goes_with_the_workers_login_and_the_consoles_answers(ho
     assert set(conductor.forms) == {""}, "a form was offered whose answer could not be recorded"
     with house.worker.database.read() as connection:
         assert roles.lacking(connection) == []
+
+
+def test_a_worker_stores_the_setting_that_an_approved_change_of_dates_brings_and_no_other(house: House) -> None:
+    _furnished(house)
+    with house.console.database.write() as connection:
+        people.add_user(connection, ADMIN, "Ada", [Role.ADMIN], actor="tests", at=world.NOW)
+    for value in ("assignment", "completion"):
+        placed = place_setting(house.console, "date_basis", value, ADMIN)
+        confirm(house.console, placed.rollout_id)
+        if world.gate_of(house.console, placed.rollout_id):  # nobody moves by the second
+            world.approve_all(house.console, placed.rollout_id)
+        walk(Stage(house.worker, world.begin(house.worker, placed.rollout_id), world.PlainConductor()))
+        with house.worker.database.read() as connection:
+            assert choices.read(connection).date_basis == value
+    with world.writing(house.console) as connection:
+        choices.set_choice(connection, "action_review_over", "7", actor=ADMIN, at=world.NOW, today=world.TODAY)
+    with world.writing(house.worker) as connection:
+        assert connection.execute(setting.delete()).rowcount == 1, "its own alone"
+    with house.worker.database.read() as connection:
+        assert choices.read(connection).action_review_over == 7
+    with (
+        pytest.raises(ProgrammingError, match="row-level security"),
+        world.writing(house.worker) as connection,
+    ):
+        choices.set_choice(connection, "action_review_over", "9000", actor=ADMIN, at=world.NOW, today=world.TODAY)
 
 
 def test_postgresql_itself_refuses_the_worker_an_approval(house: House) -> None:

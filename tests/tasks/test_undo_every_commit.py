@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,13 +13,14 @@ from models.words import StepSlug
 from tasks import ordering
 from tasks.deliver import deliver_mail
 from tasks.undo_order import place_undo
-from tests.crashes import KILLED, Experiment, die_at, forked, read, side_by_side
+from tests.crashes import Point, ended
 from tests.lives import House, Seen, Tomorrow, compare_post, look, small_chunks
 from tests.mail.fault_server import FaultServer
 from tests.tasks.test_undoing import ACTIONS, do
 from tests.world import NOW, OPERATOR, on, rows
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tasks.workbench import Workbench
@@ -47,31 +46,21 @@ def take_back(bench: Workbench) -> None:
     deliver_mail(bench, "door")
 
 
-def crash(house: House, point: tuple[int, str], whole: Seen) -> Experiment:
-    """Run, die, go on, compare. Yields each process to wait for, and is sent how it ended."""
-    where, answer = f"commit {point[0]}, {point[1]}", house.folder / "answer.pickle"
-    house.post.kept.clear()
+def go_on(house: House, point: Point, whole: Seen) -> None:
+    """Go on from what is there, and compare."""
 
-    def run_and_die() -> None:
-        house.tidy()
-        die_at(*point)
-        take_back(house.bench)
-
-    def go_on() -> Seen:
+    def to_the_end() -> Seen:
         take_back(house.bench)
         seen = look(house.bench)
         ordering.carry_on(on(house.bench, "2026-11-24"))  # what nobody confirmed is given up
         return replace(seen, orphans=look(house.bench).orphans)
 
-    ended = yield forked(run_and_die, answer)
-    assert ended in (KILLED, 0), f"{where}: {read(answer)}"
-    ended = yield forked(go_on, answer)
-    left = read(answer)
-    assert ended == 0, f"{where}: {left}"
+    code, left = ended(to_the_end, house.folder / "answer")
+    assert code == 0, f"{point}: {left}"
     for table in STAYS:
-        assert left.facts[table] == whole.facts[table], f"{where}: {table}"
-    assert (left.audit_holds, left.orphans) == (True, {}), where
-    compare_post(where, told(left), house.post)
+        assert left.facts[table] == whole.facts[table], f"{point}: {table}"
+    assert (left.audit_holds, left.orphans) == (True, {}), str(point)
+    compare_post(str(point), told(left), house.post)
 
 
 def told(left: Seen) -> Seen:
@@ -81,24 +70,31 @@ def told(left: Seen) -> Seen:
     return replace(left, message_ids=mine)
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_an_undo_that_is_killed_at_any_commit_is_done_once_and_whole(
-    kind: str, request: pytest.FixtureRequest, tmp_path: Path
-) -> None:
-    cluster = request.getfixturevalue("postgres_cluster") if kind == "postgresql" else None
-    with ExitStack() as stack:
-        stack.enter_context(small_chunks())
-        houses = []
-        for number in range(2):
-            folder = tmp_path / str(number)
-            url = cluster.create_database() if cluster else f"sqlite:///{folder / 'recert.db'}"
-            houses.append(House(folder, url, stack.enter_context(FaultServer()), recertified, take_back))
-        points, whole = houses[0].undisturbed()
-        compare_post("undisturbed", told(whole), houses[0].post)
-        houses[1].undisturbed()
-        assert len(points) > 8
-        side_by_side(houses, (partial(crash, point=point, whole=whole) for point in points))
-    for house in houses:
+@pytest.fixture
+def house(database_url: str, tmp_path: Path) -> Iterator[House]:
+    with small_chunks(), FaultServer() as post:
+        house = House(tmp_path, database_url, post, recertified, take_back)
+        yield house
         house.bench.database.dispose()
-        if cluster:
-            cluster.drop(house.bench.database.url.render_as_string(hide_password=False))
+
+
+def undisturbed(house: House) -> tuple[list[Point], Seen]:
+    points, whole = house.undisturbed()
+    compare_post("undisturbed", told(whole), house.post)
+    assert len(points) > 8
+    return points, whole
+
+
+def test_an_undo_that_is_killed_at_any_commit_is_done_once_and_whole(house: House) -> None:
+    points, whole = undisturbed(house)
+    for point in points:
+        house.put_back(point.rows, point.post)
+        go_on(house, point, whole)
+
+
+@pytest.mark.soak
+def test_an_undo_whose_process_really_dies_at_a_commit_is_done_once_and_whole(house: House) -> None:
+    points, whole = undisturbed(house)
+    for point in points:
+        house.die_at(point)
+        go_on(house, point, whole)

@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import func, select, update
 
-from models import ledger
-from models.errors import Refused
+from models import ledger, people
+from models.errors import NotPermitted, Refused
 from models.selection import Chosen
 from models.tables import assignment, certification, learner
-from models.words import RolloutState, StepSlug
+from models.words import Role, RolloutState, StepSlug
 from tasks import automatic, ordering
 from tasks.ordering import Asked
 from tasks.proposing import case_of
 from tasks.undo_order import place_undo
 from tasks.verify_completion import uncovered
+from tests.imports import Office
 from tests.world import (
+    APPROVER,
     NOW,
     OPERATOR,
     Held,
@@ -34,6 +36,8 @@ from tests.world import (
 )
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tasks.workbench import Workbench
     from tests.mail.fault_server import FaultServer
 
@@ -244,6 +248,36 @@ def test_it_is_taken_back_once_within_its_days_and_only_when_it_has_ended(bench:
         place_undo(bench, rollout_id, OPERATOR)
     with pytest.raises(Refused, match="recert rollout cancel"):
         place_undo(bench, started(bench), OPERATOR)
+
+
+def test_a_file_that_came_in_between_is_heeded(bench: Workbench, tmp_path: Path) -> None:
+    """Of four who were assigned it, one has completed it since, one has begun, and one has left; somebody else is new."""
+    with writing(bench) as connection:
+        for number in (1, 2, 3, 4):
+            a_learner(connection, number, Held())
+    before = facts(bench)
+    rollout_id = do(bench, ACTIONS["recertify"])
+    office, today = Office(bench, tmp_path), bench.today()
+    office.history(f"l1@example.com,,C-1,{today},,{today},,", f"l2@example.com,,C-1,{today},,,40,")
+    office.learners(",E3,,,,,,,,Terminated", "l5@example.com,E5,New,Here,Sales,Here,,,en,Active")
+    imported = facts(bench)
+
+    assert undo(bench, rollout_id) == {"undo": 1, "skip-started": 2, "skip-archived": 1}
+
+    after = facts(bench)
+    assert after["certifications"][:3] == imported["certifications"][:3]
+    assert after["certifications"][3] == before["certifications"][3]
+    assert [row.progress for row in after["assignments"] if row.rollout_id == rollout_id] == [100, 40, 0]
+
+
+def test_only_who_may_order_it_takes_it_back(bench: Workbench) -> None:
+    with writing(bench) as connection:
+        ten_learners(connection)
+        people.add_user(connection, "vera@example.org", "Vera", [Role.VIEWER], actor="tests", at=NOW)
+    rollout_id = do(bench, ACTIONS["due-date"])
+    for email in ("vera@example.org", APPROVER, "nobody@example.org"):
+        with pytest.raises(NotPermitted):
+            place_undo(bench, rollout_id, email)
 
 
 def test_completions_are_never_taken_back(bench: Workbench) -> None:
