@@ -15,7 +15,8 @@ from console.parameters import Day
 from models import choices
 from models import learners as roster_list
 from models.errors import WrongInput
-from models.learner_pages import Wanted, narrowed
+from models.learner_lines import Wanted
+from models.learner_pages import narrowed
 from models.roster import training_type_ids
 from models.words import Status
 

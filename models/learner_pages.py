@@ -1,46 +1,37 @@
-"""The learners list page by page: narrowed, sorted, counted by status; a page costs what a page holds, wherever it lies."""
+"""The learners list page by page: narrowed, sorted, counted by status; a page costs what a page holds, wherever it lies.
+
+Lines are found by key first, from as few tables as that takes; what a page shows of them is read afterwards.
+"""
 
 from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Date, Row, Select, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Date, Row, Select, and_, func, literal, select, tuple_
 
 from models.errors import WrongInput
+from models.learner_lines import DAYS, DEPARTMENT, Lines, Wanted, lines, named
 from models.learners import learners
 from models.tables import certification, course, learner, training_type
 from models.words import Status
 
 SIZES = (25, 50, 100, 200)
 LAST_DAY, FIRST_DAY = date(9999, 12, 31), date(1, 1, 1)
-DAYS = ("assigned_on", "due_on", "completed_on", "recertification_on")
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What of the list is wanted; what is empty leaves its question open.
-
-    Attributes:
-        status: a slug of ``words.Status``.
-        training_type, course, department, location: exactly this one.
-        search: each of its words is found somewhere in name, e-mail, Employee ID, department or location.
-        day: which of ``DAYS`` *since* and *until* are about, both included.
-    """
-
-    status: str = ""
-    training_type: str = ""
-    course: str = ""
-    department: str = ""
-    location: str = ""
-    search: str = ""
-    day: str = "recertification_on"
-    since: date | None = None
-    until: date | None = None
+# So few are gathered and then sorted; more are looked through in the order of an index, until a page is full.
+FEW = 2_000
+# What is found first is not mixed with how it is sorted: the databases' planners leave a limited part as it is.
+EVERY = 2**40
+# What people sort by, and the columns that make it; who stands alike follows by number.
+SORTS: dict[str, tuple[Any, ...]] = {
+    "name": (learner.c.last_name, learner.c.first_name),
+    "department": (DEPARTMENT,),
+    **dict.fromkeys(DAYS, ()),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +41,6 @@ class Turned:
     rows: Sequence[Row[Any]]
     before: str | None
     after: str | None
-
-
-# What people sort by, and the columns that make it; who stands alike follows by number.
-SORTS = {
-    "name": ("last_name", "first_name"),
-    "department": ("department",),
-    **{day: (day,) for day in DAYS},
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,62 +58,75 @@ class Order:
             raise WrongInput(f"a page has one of {', '.join(map(str, SIZES))} lines")
 
 
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """The list as one request sees it.
+
+    Attributes:
+        wanted: what of the list.
+        today: the organisation's business day.
+        upcoming_within_days: how many days ahead a renewal counts as upcoming.
+        people: the learners whom the search finds, where they are few; see ``sight``.
+    """
+
+    wanted: Wanted
+    today: date
+    upcoming_within_days: int
+    people: Sequence[int] | None = None
+
+    def lines(self, **how: Any) -> Lines:
+        """As ``learner_lines.lines``."""
+        return lines(self.wanted, self.today, self.upcoming_within_days, people=self.people, **how)
+
+
+def sight(connection: Connection, wanted: Wanted, *, today: date, upcoming_within_days: int) -> Sight:
+    """Look up whom the search finds, once for all that is asked afterwards; where they are many that would help nobody."""
+    if not wanted.search.split():
+        return Sight(wanted, today, upcoming_within_days)
+    people = connection.scalars(select(learner.c.id).where(named(wanted.search)).limit(FEW + 1)).all()
+    return Sight(wanted, today, upcoming_within_days, None if len(people) > FEW else people)
+
+
 def turn(
-    connection: Connection,
-    wanted: Wanted,
-    order: Order,
-    *,
-    today: date,
-    upcoming_within_days: int,
-    after: str = "",
-    before: str = "",
+    connection: Connection, seen: Sight, order: Order, *, after: str = "", before: str = "", expected: int | None = None
 ) -> Turned:
     """Read one page.
 
     Args:
         connection: read only.
-        wanted: what of the list.
+        seen: what of the list, and when.
         order: how.
-        today: the organisation's business day.
-        upcoming_within_days: how many days ahead a renewal counts as upcoming.
         after: the mark of the line before this page.
         before: the mark of the line after it; then the page is read backwards.
+        expected: about how many lines there are; None where nobody knows.
 
     Raises:
         WrongInput: no such status, day or mark.
     """
-    query = narrowed(wanted, today, upcoming_within_days)
-    keys, backwards = _keys(query, order), bool(before)
-    found = connection.execute(_beyond(query, keys, order, before or after, backwards=backwards)).all()
-    more, rows = len(found) > order.size, found[: order.size]
+    backwards, mark = bool(before), _read_mark(before or after, order)
+    few = seen.people is not None or (expected is not None and expected <= FEW)
+    parts = (_gathered if few else _walked)(seen, order, mark, backwards=backwards)
+    found: list[Row[Any]] = []
+    for part in parts:
+        if len(found) <= order.size:
+            found += connection.execute(part.limit(order.size + 1 - len(found))).all()
+    more, keys = len(found) > order.size, found[: order.size]
     if backwards:
-        rows = rows[::-1]
+        keys = keys[::-1]
     further_back, further_on = (more, True) if backwards else (bool(after), more)
     return Turned(
-        rows,
-        _mark(rows[0], len(keys)) if rows and further_back else None,
-        _mark(rows[-1], len(keys)) if rows and further_on else None,
+        _shown(connection, seen, keys),
+        _mark(keys[0]) if keys and further_back else None,
+        _mark(keys[-1]) if keys and further_on else None,
     )
 
 
-def _beyond(
-    query: Select[Any], keys: Sequence[ColumnElement[Any]], order: Order, mark: str, *, backwards: bool
-) -> Select[Any]:
-    """The lines beyond *mark*, one more than a page has: so it is seen whether there are more."""
-    down = order.down is not backwards
-    if mark:
-        line, here = tuple_(*keys), tuple_(*_read_mark(mark, keys))
-        query = query.where(line < here if down else line > here)
-    marks = [key.label(f"key_{number}") for number, key in enumerate(keys)]
-    sorted_ = [key.desc() if down else key.asc() for key in keys]
-    return query.add_columns(*marks).order_by(None).order_by(*sorted_).limit(order.size + 1)
-
-
-def counts(connection: Connection, wanted: Wanted, *, today: date, upcoming_within_days: int) -> dict[str, int]:
+def counts(connection: Connection, seen: Sight) -> dict[str, int]:
     """Status → how many lines there are of it; everything else that is wanted holds, every status is named."""
-    lines = narrowed(replace(wanted, status=""), today, upcoming_within_days).order_by(None).subquery()
-    found = dict(connection.execute(select(lines.c.status, func.count()).group_by(lines.c.status)).tuples().all())
-    return {status.value: found.get(status.value, 0) for status in Status}
+    found = replace(seen, wanted=replace(seen.wanted, status="")).lines()
+    each = found.query.with_only_columns(found.status.label("status"), maintain_column_froms=True).subquery()
+    numbers = dict(connection.execute(select(each.c.status, func.count()).group_by(each.c.status)).tuples().all())
+    return {status.value: numbers.get(status.value, 0) for status in Status}
 
 
 def offered(connection: Connection) -> dict[str, list[str]]:
@@ -139,10 +135,10 @@ def offered(connection: Connection) -> dict[str, list[str]]:
     queries = {
         "training_type": select(training_type.c.slug),
         "course": select(course.c.code).where(course.c.id.in_(held)),
-        "department": select(learner.c.department).distinct().where(learner.c.department.is_not(None)),
+        "department": select(DEPARTMENT).distinct(),
         "location": select(learner.c.location).distinct().where(learner.c.location.is_not(None)),
     }
-    return {name: sorted(connection.scalars(query)) for name, query in queries.items()}
+    return {name: sorted(filter(None, connection.scalars(query))) for name, query in queries.items()}
 
 
 def narrowed(wanted: Wanted, today: date, upcoming_within_days: int) -> Select[Any]:
@@ -151,57 +147,110 @@ def narrowed(wanted: Wanted, today: date, upcoming_within_days: int) -> Select[A
     Raises:
         WrongInput: no such status or day.
     """
-    query = learners(
-        today=today,
-        upcoming_within_days=upcoming_within_days,
-        status=wanted.status or None,
-        training_type=wanted.training_type or None,
-        search=wanted.search,
-    )
-    columns = query.selected_columns
-    for name in ("course", "department", "location"):
-        if value := getattr(wanted, name):
-            query = query.where(columns[name] == value)
-    if wanted.day not in DAYS:
-        raise WrongInput(f"no day {wanted.day[:40]!r}; it is one of {', '.join(DAYS)}")
-    if wanted.since is not None:
-        query = query.where(columns[wanted.day] >= wanted.since)
-    if wanted.until is not None:
-        query = query.where(columns[wanted.day] <= wanted.until)
-    return query
+    keys = lines(wanted, today, upcoming_within_days).query.subquery("keys")
+    query = learners(today=today, upcoming_within_days=upcoming_within_days)
+    listed = query.selected_columns
+    same = and_(
+        keys.c.learner_id == listed.learner_id, func.coalesce(keys.c.certification_id, 0) == func.coalesce(listed.certification_id, 0)
+    )  # fmt: skip
+    return query.where(select(literal(1)).select_from(keys).where(same).exists())
 
 
-def _keys(query: Select[Any], order: Order) -> list[ColumnElement[Any]]:
-    """What a page is sorted by: never null, and never alike in two lines. Who has no such day comes last."""
-    columns = query.selected_columns
-    missing: Any = FIRST_DAY if order.down else LAST_DAY
-    shown = [
-        func.coalesce(columns[name], literal(missing, Date)) if name in DAYS else
-        columns[name] if name.endswith("_name") else func.coalesce(columns[name], "")
-        for name in SORTS[order.by]
-    ]  # fmt: skip
-    return [*shown, columns.learner_id, func.coalesce(columns.certification_id, 0)]
+def _walked(seen: Sight, order: Order, mark: list[Any], *, backwards: bool) -> Iterator[Select[Any]]:
+    """The lines beyond *mark* in an index's own order: of days, those that are shown, then those that are not."""
+    if order.by not in DAYS:
+        found = seen.lines(by_name=True)
+        yield _sorted(found.query, [*SORTS[order.by], *found.key], mark, down=order.down is not backwards)
+        return
+    begun, among_dated = bool(mark), bool(mark) and mark[0] is not None
+    for dated in (False, True) if backwards else (True, False):
+        if begun and dated is not among_dated and among_dated is backwards:
+            continue  # they lie behind us
+        here = mark if begun and dated is among_dated else []
+        yield from (_of_days if dated else _without_days)(seen, order, here, down=order.down is not backwards)
 
 
-def _mark(row: Row[Any], number: int) -> str:
-    values = [getattr(row, f"key_{key}") for key in range(number)]
-    told = json.dumps([value.isoformat() if isinstance(value, date) else value for value in values])
-    return base64.urlsafe_b64encode(told.encode()).decode().rstrip("=")
+def _of_days(seen: Sight, order: Order, mark: list[Any], *, down: bool) -> Iterator[Select[Any]]:
+    found = seen.lines(dated=order.by)
+    day = found.days[order.by]
+    if mark:  # an index begins at the rest of a day, and at the next day; it does not at the two together
+        that = literal(mark[0], Date)
+        yield _sorted(found.where(day == that).query, found.key, mark[1:], down=down, marked=[day])
+        found = found.where(day < that if down else day > that)
+    yield _sorted(found.query, [day, *found.key], [], down=down)
 
 
-def _read_mark(mark: str, keys: Sequence[ColumnElement[Any]]) -> list[Any]:
-    """Read a mark back: one value of the right kind for each key."""
+def _without_days(seen: Sight, order: Order, mark: list[Any], *, down: bool) -> Iterator[Select[Any]]:
+    found = seen.lines()
+    found = found.where(found.days[order.by].is_(None))
+    yield _sorted(found.query, found.key, mark[1:], down=down, marked=[literal(None, Date)])
+
+
+def _gathered(seen: Sight, order: Order, mark: list[Any], *, backwards: bool) -> Iterator[Select[Any]]:
+    """The lines beyond *mark*, found first and then sorted."""
+    found = seen.lines()
+    keys = [found.days[order.by]] if order.by in DAYS else list(SORTS[order.by])
+    named_: list[Any] = [key.label(f"sorted_{number}") for number, key in enumerate(keys)]
+    every = found.query.add_columns(*named_).limit(EVERY).subquery("every")
+    here: list[Any] = [every.c[key.name] for key in named_]
+    marked = here
+    if order.by in DAYS:
+        missing = literal(FIRST_DAY if order.down else LAST_DAY, Date)
+        here = [func.coalesce(here[0], missing)]
+        mark = [missing if mark[0] is None else mark[0], *mark[1:]] if mark else []
+    query = select(every.c.learner_id, every.c.certification_id)
+    key = (every.c.learner_id, func.coalesce(every.c.certification_id, 0))
+    yield _sorted(query, [*here, *key], mark, down=order.down is not backwards, marked=marked)
+
+
+def _sorted(
+    query: Select[Any], keys: Sequence[Any], mark: Sequence[Any], *, down: bool, marked: Sequence[Any] | None = None
+) -> Select[Any]:
+    """Lines beyond *mark* by *keys*; each row carries what a mark of it begins with: *marked*, else the keys that are no numbers."""
+    if mark:
+        line, here = tuple_(*keys), tuple_(*(_bound(value) for value in mark))
+        query = query.where(line < here if down else line > here)
+    told = keys[:-2] if marked is None else marked
+    columns = [key.label(f"key_{number}") for number, key in enumerate(told)]
+    return query.add_columns(*columns).order_by(*(key.desc() if down else key.asc() for key in keys))
+
+
+def _shown(connection: Connection, seen: Sight, keys: Sequence[Row[Any]]) -> list[Row[Any]]:
+    """What the list shows of the lines found, in their order."""
+    if not keys:
+        return []
+    query = learners(today=seen.today, upcoming_within_days=seen.upcoming_within_days)
+    theirs = query.where(query.selected_columns.learner_id.in_({key.learner_id for key in keys})).order_by(None)
+    known = {(row.learner_id, row.certification_id): row for row in connection.execute(theirs)}
+    wanted = [(key.learner_id, key.certification_id) for key in keys]
+    return [known[key] for key in wanted if key in known]
+
+
+def _mark(row: Row[Any]) -> str:
+    told = [*row[2:], row.learner_id, row.certification_id or 0]
+    text = json.dumps([value.isoformat() if isinstance(value, date) else value for value in told])
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _read_mark(mark: str, order: Order) -> list[Any]:
+    """Read a mark back: one value of the right kind for each key; a day may be missing. Empty where there is none."""
+    if not mark:
+        return []
+    kinds = [date] if order.by in DAYS else [str] * len(SORTS[order.by])
     try:
         values = json.loads(base64.urlsafe_b64decode(mark + "=" * (-len(mark) % 4)))
-        return [_of_kind(value, key) for value, key in zip(values, keys, strict=True)]
+        return [_of_kind(value, kind) for value, kind in zip(values, [*kinds, int, int], strict=True)]
     except (ValueError, TypeError):
         raise WrongInput("this page of the list is not to be found: begin at its first page") from None
 
 
-def _of_kind(value: Any, key: ColumnElement[Any]) -> Any:
-    kind = key.type.python_type
+def _of_kind(value: Any, kind: type) -> Any:
     if kind is date:
-        return literal(date.fromisoformat(value), Date)
-    if not isinstance(value, kind):
+        return None if value is None else date.fromisoformat(value)
+    if not isinstance(value, kind) or isinstance(value, bool):
         raise TypeError
     return value
+
+
+def _bound(value: Any) -> ColumnElement[Any]:
+    return literal(value, Date) if isinstance(value, date) else literal(value) if not hasattr(value, "type") else value

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
-from functools import reduce
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Subquery, and_, case, func, null, or_, select
+from sqlalchemy import Connection, Select, Subquery, and_, case, func, null, select
 
 from models.errors import WrongInput
-from models.roster import succession
+from models.roster import DAYS_KEPT, succession
+from models.searching import mentions
 from models.status import status_sql
 from models.tables import assignment, certification, course, learner, training_type
 from models.words import Status
@@ -66,11 +67,11 @@ def learners(
         *(label.label("status") if name == "status" else listed.c[name] for name in FIELDS),
     )
     if status is not None:
-        query = query.where(label == _known_status(status))
+        query = query.where(label == known_status(status))
     if training_type is not None:
         query = query.where(listed.c.training_type == training_type)
-    for word in search.split():
-        query = query.where(_mentions(listed, word))
+    if search.split():
+        query = query.where(mentions([listed.c[name] for name in SEARCHED], search))
     return query.order_by(listed.c.learner_id, listed.c.training_type_id)
 
 
@@ -104,6 +105,7 @@ def newest_completion(stands: Any) -> Select[Any]:
     )
 
 
+@lru_cache(DAYS_KEPT)
 def _listed(today: date, *, certified: bool) -> Subquery:
     """The facts of each row; the columns ``status_sql`` looks for are among them.
 
@@ -129,7 +131,7 @@ def _listed(today: date, *, certified: bool) -> Subquery:
             opened.c.id.label("open_id"),
             opened.c.due_on,
             opened.c.progress,
-            case((is_open, opened.c.assigned_on), else_=_finished_on()).label("assigned_on"),
+            case((is_open, opened.c.assigned_on), else_=finished_on()).label("assigned_on"),
             case((is_open, null()), else_=certification.c.completed_on).label("completed_on"),
             case((is_open, null()), else_=own_on).label("recertification_on"),
             own_on.label("own_on"),
@@ -145,26 +147,17 @@ def _listed(today: date, *, certified: bool) -> Subquery:
     )
 
 
-def _finished_on() -> Any:
-    """The assigned day of the newest completed assignment."""
-    newest = assignment.alias("newest")
-    itself = newest.c.id == newest_completion(certification).scalar_subquery()
-    return select(newest.c.assigned_on).where(itself).correlate(certification).scalar_subquery()
+def finished_on() -> Any:
+    """The assigned day of the newest completed assignment of a certification."""
+    done = newest_completion(certification)
+    [key] = done.selected_columns
+    return done.with_only_columns(key.table.c.assigned_on).scalar_subquery()
 
 
-def _known_status(slug: str) -> str:
+def known_status(slug: str) -> str:
+    """The slug, if it is one. Raises WrongInput."""
     try:
         return Status(slug).value
     except ValueError:
         known = ", ".join(status.value for status in Status)
         raise WrongInput(f"no status {slug[:80]!r}; it is one of {known}") from None
-
-
-def _mentions(listed: Subquery, word: str) -> ColumnElement[bool]:
-    """Whether *word* is found in a row, case ignored."""
-    # SQLite folds the case of ASCII letters only: the other common spellings are asked for by name
-    spellings = {word, word.lower(), word.upper(), word.title()} if not word.isascii() else {word}
-    # one text to look through instead of six; no word holds the line's end that stands between them
-    told: list[ColumnElement[str]] = [func.coalesce(listed.c[name], "") for name in SEARCHED]
-    whole = reduce(lambda text, part: text + "\n" + part, told)
-    return or_(*(whole.icontains(each, autoescape=True) for each in sorted(spellings)))

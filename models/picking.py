@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, delete, exists, func, literal, or_, select, tuple_, update
 
-from models.learner_pages import Wanted
+from models.learner_lines import Wanted
 from models.selection import WHOLE, begin, lines_of, require_own, take_in
 from models.tables import certification, learner, rollout, selection, selection_line, training_type
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Select, func, insert, literal, or_, select
 
 from models.addresses import address_key
 from models.errors import Refused, WrongInput
-from models.learner_pages import Wanted, narrowed
+from models.learner_lines import Wanted, lines
 from models.tables import certification, learner, selection, selection_line, training_type
 
 SHOWN = 5
@@ -34,7 +34,7 @@ class Chosen:
         who: addresses or Employee IDs; all lines of these learners.
         status, training_type, search, course, department, location: the learners list's filters, as ``Wanted`` has
             them; they narrow *who*, too.
-        day, since, until: one of ``learner_pages.DAYS``, and from which to which day it lies.
+        day, since, until: one of ``learner_lines.DAYS``, and from which to which day it lies.
         everybody: every learner who is not archived; goes with no name and no filter but the training type.
         kept: the number of a selection that was put together before; goes with the training type alone.
     """
@@ -148,10 +148,9 @@ def lines_of(wanted: Wanted, today: date, upcoming_within_days: int) -> Select[A
     Raises:
         WrongInput: no such status or day.
     """
-    listed = narrowed(wanted, today, upcoming_within_days).order_by(None).subquery("listed")
+    found = lines(wanted, today, upcoming_within_days)
     kind = func.coalesce(certification.c.training_type_id, WHOLE).label("training_type_id")
-    query = select(listed.c.learner_id, kind).select_from(listed)
-    return query.outerjoin(certification, certification.c.id == listed.c.certification_id)
+    return found.query.with_only_columns(found.key[0].label("learner_id"), kind, maintain_column_froms=True)
 
 
 def _lines(connection: Connection, chosen: Chosen, today: date, upcoming_within_days: int) -> Select[Any]:

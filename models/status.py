@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, literal
+from sqlalchemy import ColumnElement, and_, case, literal, or_
 
 from models.words import Status
 
@@ -76,3 +76,23 @@ def status_sql(standing: Any, today: date, upcoming_within_days: int) -> ColumnE
         (standing.completed_on.is_not(None), literal(Status.COMPLETED.value)),
         else_=literal(Status.NOT_ASSIGNED.value),
     )
+
+
+def statuses_sql(standing: Any, today: date, upcoming_within_days: int) -> dict[Status, ColumnElement[bool]]:
+    """For each status what makes it, said of the facts alone: a label is known to no index and to no planner."""
+    soon = today + timedelta(days=upcoming_within_days)
+    own_on, completed_on = standing.own_on, standing.completed_on
+    is_open = and_(~standing.archived, standing.open_id.is_not(None))
+    in_time = and_(is_open, or_(standing.due_on.is_(None), standing.due_on >= today))
+    closed = and_(~standing.archived, standing.open_id.is_(None))
+    later = and_(closed, or_(own_on.is_(None), own_on > soon))
+    return {
+        Status.ARCHIVED: standing.archived,
+        Status.PAST_DUE: and_(is_open, standing.due_on < today),
+        Status.IN_PROGRESS: and_(in_time, standing.progress > 0),
+        Status.ASSIGNED: and_(in_time, standing.progress <= 0),
+        Status.DUE_FOR_RECERTIFICATION: and_(closed, own_on <= today),
+        Status.UPCOMING_RECERTIFICATION: and_(closed, own_on > today, own_on <= soon),
+        Status.COMPLETED: and_(later, completed_on.is_not(None)),
+        Status.NOT_ASSIGNED: and_(later, completed_on.is_(None)),
+    }

@@ -6,13 +6,29 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from itertools import islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, literal, null, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Select,
+    String,
+    and_,
+    case,
+    cast,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+)
 
 from models import ledger
 from models.dates import days_between
 from models.ledger import Rollout, StepRecord
+from models.outbox import LEARNER_PREFIX
 from models.tables import (
     assignment,
     course,
@@ -75,15 +91,38 @@ class ClosingList:
     queries: Callable[[Seen], Sequence[Select[Any]]]
 
 
-def closing_list(connection: Connection, bench: Workbench, rollout_id: int, name: ListName) -> Iterator[dict[str, Any]]:
-    """Stream one list of a rollout, as it stands today; days and instants as they are.
+def closing_list(
+    connection: Connection, bench: Workbench, rollout_id: int, name: ListName, *, most: int | None = None
+) -> Iterator[dict[str, Any]]:
+    """Stream one list of a rollout, as it stands today, perhaps its first lines only; days and instants as they are.
 
     Raises:
         UnknownRollout: there is none with this id.
     """
+    queries = LISTS[name].queries(_seen(connection, bench, rollout_id))
+    return islice(_streamed(connection, [query.limit(most) for query in queries]), most)
+
+
+def closing_counts(
+    connection: Connection, bench: Workbench, rollout_id: int, names: Sequence[ListName]
+) -> dict[ListName, int]:
+    """How many lines each of these lists has today.
+
+    Raises:
+        UnknownRollout: there is none with this id.
+    """
+    seen = _seen(connection, bench, rollout_id)
+    return {name: sum(_number(connection, query) for query in LISTS[name].queries(seen)) for name in names}
+
+
+def _seen(connection: Connection, bench: Workbench, rollout_id: int) -> Seen:
     rollout = ledger.load(connection, rollout_id)
-    seen = Seen(connection, rollout, ledger.steps(connection, rollout_id), bench.today())
-    return _streamed(connection, LISTS[name].queries(seen))
+    return Seen(connection, rollout, ledger.steps(connection, rollout_id), bench.today())
+
+
+def _number(connection: Connection, query: Select[Any]) -> int:
+    """How many rows a query has, counted where they lie."""
+    return connection.execute(select(func.count()).select_from(query.order_by(None).subquery())).scalar_one()
 
 
 def _streamed(connection: Connection, queries: Sequence[Select[Any]]) -> Iterator[dict[str, Any]]:
@@ -170,9 +209,11 @@ def _not_reached(seen: Seen) -> list[Select[Any]]:
     telling = [(seen.steps[slug], kind) for slug, kind in TELLING.items() if slug in seen.steps]
     without = [_without_address(seen, record, kind) for record, kind in telling]
     unsure = [MessageState.FAILED.value, MessageState.UNCERTAIN.value]
-    mailed = _of_learners(message.c.kind, message.c.state.label("reason"), message.c.last_reply)
-    mine = and_(message.c.learner_id == learner.c.id, message.c.rollout_id == seen.rollout.id)
-    return [*without, mailed.join(message, mine).where(message.c.state.in_(unsure)).order_by(message.c.id)]
+    # from its mails to their learners, not from every learner to all of its mails
+    mails = message.join(learner, learner.c.id == message.c.learner_id)
+    mailed = _of_learners(message.c.kind, message.c.state.label("reason"), message.c.last_reply, start=mails)
+    mine = (message.c.rollout_id == seen.rollout.id, message.c.state.in_(unsure))
+    return [*without, mailed.where(*mine).order_by(message.c.id)]
 
 
 def _without_address(seen: Seen, record: StepRecord, kind: MessageKind) -> Select[Any]:
@@ -182,8 +223,11 @@ def _without_address(seen: Seen, record: StepRecord, kind: MessageKind) -> Selec
     given = select(item.learner_id).where(
         item.proposal_id.in_(proposals), item.outcome.in_(CHANGES), item.applied_at.is_not(None)
     )
+    # by its unique key; a rollout has as many mails as learners, so that their index by rollout, hidden from SQLite by
+    # the sum, would be gone through once for each of them
+    to_them = literal(LEARNER_PREFIX) + cast(learner.c.id, String)
     mailed = select(literal(1)).where(
-        message.c.learner_id == learner.c.id, message.c.rollout_id == seen.rollout.id, message.c.kind == kind.value
+        message.c.kind == kind.value, message.c.recipient == to_them, message.c.rollout_id + 0 == seen.rollout.id
     )
     facts: list[ColumnElement[Any]] = [
         literal(kind.value).label("kind"),
@@ -200,13 +244,13 @@ def _uncovered(seen: Seen) -> list[Select[Any]]:
     return [uncovered(case_of(seen.connection, seen.rollout, {}, seen.today))]
 
 
-def _of_learners(*facts: ColumnElement[Any]) -> Select[Any]:
+def _of_learners(*facts: ColumnElement[Any], start: FromClause = learner) -> Select[Any]:
     """A select of who it is, *facts*, and the manager: by address, and by name where they are learners themselves."""
     manager = learner.alias("manager")
     name = func.trim(manager.c.first_name + " " + manager.c.last_name)
     return (
         select(*[learner.c[column] for column in PERSON], *facts, learner.c.manager_email, name.label("manager"))
-        .select_from(learner)
+        .select_from(start)
         .outerjoin(manager, manager.c.email_key == func.lower(learner.c.manager_email))
     )
 

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, literal, or_, select, tuple_
+from sqlalchemy import Connection, Row, Select, func, literal, select, tuple_
 
 from models.errors import WrongInput
+from models.searching import mentions
 from models.tables import learner, rollout_item
 from models.words import Flag, Outcome
 from tasks.items import item_lines
@@ -80,8 +81,12 @@ def random_lines(connection: Connection, proposal_id: int, sought: Sought) -> Se
         WrongInput: no such outcome or flag.
     """
     item = rollout_item.c
-    query = lines_sought(proposal_id, sought).add_columns(item.learner_id, item.training_type_id)
-    return connection.execute(query.order_by(None).order_by(func.random()).limit(AT_RANDOM)).all()
+    query = lines_sought(proposal_id, sought)
+    # drawn by key: what the lines hold is read of those twenty alone
+    drawn = query.with_only_columns(item.learner_id, item.training_type_id, maintain_column_froms=True)
+    keys = connection.execute(drawn.order_by(None).order_by(func.random()).limit(AT_RANDOM)).all()
+    line = tuple_(item.learner_id, item.training_type_id)
+    return connection.execute(query.add_columns(*line.clauses).where(line.in_([tuple(key) for key in keys]))).all()
 
 
 def lines_sought(proposal_id: int, sought: Sought) -> Select[Any]:
@@ -98,14 +103,8 @@ def lines_sought(proposal_id: int, sought: Sought) -> Select[Any]:
         query = query.where(rollout_item.c.flags.op("&")(_bit(sought.flag)) != 0)
     if sought.search.split():
         # few people are meant: they are looked up first, and their lines are found by key
-        query = query.where(rollout_item.c.learner_id.in_(_named(sought.search)))
-    return query
-
-
-def _named(search: str) -> Select[tuple[int]]:
-    query = select(learner.c.id)
-    for word in search.split():
-        query = query.where(or_(*(learner.c[name].icontains(word, autoescape=True) for name in SEARCHED)))
+        found = mentions([learner.c[name] for name in SEARCHED], sought.search)
+        query = query.where(rollout_item.c.learner_id.in_(select(learner.c.id).where(found)))
     return query
 
 

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, or_, select
+from sqlalchemy import Connection, Row, select
 
 from models.errors import WrongInput
+from models.searching import mentions
 from models.tables import message
 from models.words import MessageKind, MessageState
 
@@ -52,9 +53,8 @@ def mail_page(connection: Connection, wanted: WantedMail, *, before: str = "") -
             query = query.where(message.c[name] == value)
     if (rollout := _number(wanted.rollout)) is not None:
         query = query.where(message.c.rollout_id == rollout)
-    for word in wanted.search.split():
-        columns = (message.c.to_address, message.c.message_id, message.c.last_reply)
-        query = query.where(or_(*(column.icontains(word, autoescape=True) for column in columns)))
+    if wanted.search.split():
+        query = query.where(mentions((message.c.to_address, message.c.message_id, message.c.last_reply), wanted.search))
     if (mark := _number(before)) is not None:
         query = query.where(message.c.id < mark)
     found = connection.execute(query).all()

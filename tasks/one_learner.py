@@ -69,7 +69,7 @@ def one_learner(connection: Connection, key: int, today: date) -> OneLearner:
         [{**each, "why": sentences(each)} for each in known],
         connection.execute(_assignments(key)).all(),
         connection.execute(_mails(key)).all(),
-        connection.execute(_lines(key)).all(),
+        connection.execute(_lines(connection, key)).all(),
     )
 
 
@@ -98,13 +98,15 @@ def _mails(key: int) -> Any:
     )
 
 
-def _lines(key: int) -> Any:
+def _lines(connection: Connection, key: int) -> Any:
     item = rollout_item.c
-    # each by an index: of certifications, or by the lists that are about learners as a whole
-    theirs = item.certification_id.in_(select(certification.c.id).where(certification.c.learner_id == key))
+    # each by an index: of certifications, or by the lists that are about learners as a whole; looked up before, since
+    # PostgreSQL reads all lines there are for "in this select or in that one"
+    held = connection.scalars(select(certification.c.id).where(certification.c.learner_id == key)).all()
     lists = select(proposal.c.id).join(rollout_step, rollout_step.c.id == proposal.c.step_id)
-    about_learners = lists.where(rollout_step.c.slug.in_([slug.value for slug in ABOUT_LEARNERS]))
-    whole = and_(item.proposal_id.in_(about_learners), item.learner_id == key, item.training_type_id == WHOLE)
+    about = connection.scalars(lists.where(rollout_step.c.slug.in_([slug.value for slug in ABOUT_LEARNERS]))).all()
+    theirs = item.certification_id.in_(held)
+    whole = and_(item.proposal_id.in_(about), item.learner_id == key, item.training_type_id == WHOLE)
     return (
         select(
             rollout.c.id.label("rollout_id"),

@@ -12,7 +12,7 @@ from models.ledger import Rollout, StepRecord
 from models.outbox import USER_PREFIX
 from models.reviews import Gate, Given
 from models.tables import app_user, message, review_request
-from models.words import MessageState, RolloutState, StepSlug, StepState
+from models.words import MessageKind, MessageState, RolloutState, StepSlug, StepState
 from tasks.checklist import STEPS
 from tasks.wording import in_words
 
@@ -84,6 +84,7 @@ def _asked(connection: Connection, gate: Gate | None) -> list[tuple[str, str]]:
     newest = (
         select(message.c.state)
         .where(
+            message.c.kind == MessageKind.REVIEW_REQUEST.value,
             message.c.recipient == literal(USER_PREFIX) + cast(app_user.c.id, String),
             message.c.occasion.like(f"review:{gate.id}:%"),
         )

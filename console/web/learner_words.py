@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import parse_qsl, urlencode
 
 from console.web.visit import Visit
-from models.learner_pages import Wanted
+from models.learner_lines import Wanted
 from models.picking import Line
 
 LONGEST_KEY = 15

@@ -12,11 +12,14 @@ from starlette.responses import Response
 from console.web import learner_words
 from console.web.action_words import ACTIONS, ON_THE_BAR, OPEN_ON_THE_BAR
 from console.web.memory import ShortMemory
+from console.web.offers import offers
 from console.web.paper import download, page
 from console.web.sheets import spreadsheet
 from console.web.visit import Visit
 from models import choices, picking
-from models.learner_pages import DAYS, SIZES, SORTS, Order, Wanted, counts, narrowed, offered, turn
+from models.audit import head
+from models.learner_lines import DAYS, Wanted
+from models.learner_pages import SIZES, SORTS, Order, counts, narrowed, sight, turn
 from models.learners import FIELDS, read
 from models.picking import Picked
 from models.selection import UnknownSelection
@@ -34,26 +37,25 @@ _MEMORY = ShortMemory()
 def show(visit: Visit) -> Response:
     """One page of the list, and how many there are of each status."""
     wanted, order = learner_words.wanted(visit), _order(visit)
-    bench, words = visit.bench, visit.query
-    where = (str(bench.database.url), bench.today())
-    today = bench.today()
+    bench, words, today = visit.bench, visit.query, visit.bench.today()
+    where = (str(bench.database.url), today)
     with bench.database.read() as connection:
+        # whoever changes what is listed writes it down there
+        stamp = head(connection)
         soon = choices.read(connection).upcoming_within_days
+        seen = sight(connection, wanted, today=today, upcoming_within_days=soon)
+        tally = _MEMORY.get((*where, soon, replace(wanted, status="")), lambda: counts(connection, seen), stamp)
+        narrower = offers(bench, connection)
         turned = turn(
-            connection, wanted, order, today=today, upcoming_within_days=soon,
-            after=words.get("after", ""), before=words.get("before", ""),
+            connection, seen, order, after=words.get("after", ""), before=words.get("before", ""),
+            expected=tally.get(wanted.status, 0) if wanted.status else sum(tally.values()),
         )  # fmt: skip
-        tally = _MEMORY.get(
-            (*where, soon, replace(wanted, status="")),
-            lambda: counts(connection, wanted, today=today, upcoming_within_days=soon),
-        )
-        offers = _MEMORY.get(where, lambda: offered(connection))
         shown = [(row.learner_id, row.certification_id or 0) for row in turned.rows]
         chosen = _chosen(visit, connection)
         ticked = picking.tick_marks(connection, chosen.id, shown) if chosen else set()
     number = tally.get(wanted.status, 0) if wanted.status else sum(tally.values())
     return page(
-        visit, "learners.html", wanted=wanted, order=order, turned=turned, tally=tally, offers=offers, number=number,
+        visit, "learners.html", wanted=wanted, order=order, turned=turned, tally=tally, offers=narrower, number=number,
         statuses=STATUSES, sizes=SIZES, sorts=SORTS, days=DAYS, shown=shown, chosen=chosen, ticked=ticked, **_bar(visit),
         narrowed=wanted != Wanted(status=wanted.status, day=wanted.day),
         only_search=wanted == Wanted(status=wanted.status, day=wanted.day, search=wanted.search),

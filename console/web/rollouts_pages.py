@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
 from typing import Any
 
 from starlette.responses import Response
 
 from console import desk
 from console.web.charts import charts_of
+from console.web.memory import ShortMemory
 from console.web.paper import download, go_to, page
 from console.web.sheets import spreadsheet
 from console.web.visit import NoSuchPage, Visit
 from models import ledger
+from models.audit import head
 from models.errors import RecertError, UnknownRollout
 from models.words import Role, StepSlug
 from tasks.checklist import STEPS
-from tasks.closing_lists import LISTS, ListName, closing_list
+from tasks.closing_lists import LISTS, ListName, closing_counts, closing_list
 from tasks.confirming import role_for
 from tasks.overview import Overview
 from tasks.proposing import changes_in
@@ -32,6 +33,7 @@ LISTS_IN_WORDS = {
     ListName.UNCOVERED: "Uncovered: no certification in a training type of the plan",
 }
 SHOWN, STATUS_OF_REFUSAL = 200, 409
+_MEMORY = ShortMemory()
 
 
 def show(visit: Visit) -> Response:
@@ -51,7 +53,7 @@ def closing(visit: Visit) -> Response:
     key, name = visit.number("rollout"), _list_name(visit)
     with visit.bench.database.read() as connection:
         rollout = ledger.load(connection, key)
-        rows = list(islice(closing_list(connection, visit.bench, key, name), SHOWN + 1))
+        rows = list(closing_list(connection, visit.bench, key, name, most=SHOWN + 1))
     columns = LISTS[name].columns
     return page(
         visit, "closing_list.html", rollout=rollout, name=name, words=LISTS_IN_WORDS[name], columns=columns,
@@ -75,9 +77,12 @@ def report(visit: Visit) -> Response:
     seen = desk.look(bench, key)
     lists = [name for name in LISTS_IN_WORDS if shows(seen, name)]
     with bench.database.read() as connection:
-        closing_counts = {name: sum(1 for _ in closing_list(connection, bench, key, name)) for name in lists}
+        # they change with what is done, and with what becomes of the mail
+        stamp = (head(connection), tuple(seen.mail.items()))
+        place = (str(bench.database.url), key, bench.today())
+        numbers = _MEMORY.get(place, lambda: closing_counts(connection, bench, key, lists), stamp)
     return page(
-        visit, "report.html", seen=seen, steps=STEPS, lists=LISTS_IN_WORDS, closing_counts=closing_counts,
+        visit, "report.html", seen=seen, steps=STEPS, lists=LISTS_IN_WORDS, closing_counts=numbers,
         charts=charts_of(bench, seen), facts=_facts(seen), mail_notes=desk.mail_notes(bench.settings),
     )  # fmt: skip
 

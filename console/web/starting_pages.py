@@ -9,11 +9,11 @@ from datetime import date
 from starlette.responses import Response
 
 from console import desk
+from console.web.offers import offers
 from console.web.paper import go_to, page
 from console.web.plan_form import LISTS, NUMBERS, REVIEWS, filled_in
 from console.web.visit import Visit
 from models.errors import PlanInvalid, RecertError
-from models.learner_pages import offered
 from models.plan import RolloutPlan, plan_from
 from models.plan_text import plan_text
 from models.words import StepSlug
@@ -82,13 +82,13 @@ def start(visit: Visit) -> Response:
 def _page(visit: Visit, text: str = "", *, trouble: str = "", status: int = 200) -> Response:
     """The page with what was typed so far, or with what is usual."""
     with visit.bench.database.read() as connection:
-        offers = offered(connection)
+        narrower = offers(visit.bench, connection)
     today = visit.bench.today()
     begun = {**BEGUN, "name": f"annual-{today.year + 1}"}
     typed = {name: value for name, value in visit.form.items() if isinstance(value, str)}
     ticked = {name: visit.texts(name) for name in ("training_types", *LISTS)}
     return page(
-        visit, "start.html", status=status, text=text, trouble=trouble, offers=offers, numbers=NUMBERS, reviews=REVIEWS,
+        visit, "start.html", status=status, text=text, trouble=trouble, offers=narrower, numbers=NUMBERS, reviews=REVIEWS,
         typed=typed if typed.get("how") == "form" else begun, ticked=ticked, lists=LISTS,
     )  # fmt: skip
 

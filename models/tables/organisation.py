@@ -62,6 +62,7 @@ learner = Table(
     CheckConstraint("email_key IS NOT NULL OR employee_id IS NOT NULL", name="somebody"),
 )
 Index("ix_learner_last_name_first_name", learner.c.last_name, learner.c.first_name, learner.c.id)
+Index("ix_learner_department", text("coalesce(department, '')"), learner.c.id)
 
 certification = Table(
     "certification",
@@ -86,6 +87,14 @@ certification = Table(
 )
 
 Index("ix_certification_training_type_id_learner_id", certification.c.training_type_id, certification.c.learner_id)
+# The Recertification Date of its own, and the newest completion: pages are read in their order.
+Index(
+    "ix_certification_own_on",
+    text("coalesce(override_on, computed_on)"),
+    certification.c.learner_id,
+    certification.c.id,
+)
+Index("ix_certification_completed_on", certification.c.completed_on, certification.c.learner_id, certification.c.id)
 
 assignment = Table(
     "assignment",
@@ -115,9 +124,11 @@ Index(
     sqlite_where=assignment.c.completed_on.is_(None),
     postgresql_where=assignment.c.completed_on.is_(None),
 )
+Index("ix_assignment_assigned_on", assignment.c.assigned_on, assignment.c.certification_id)
 Index(
     "ix_assignment_open_due",
     assignment.c.due_on,
+    assignment.c.certification_id,
     sqlite_where=assignment.c.completed_on.is_(None),
     postgresql_where=assignment.c.completed_on.is_(None),
 )

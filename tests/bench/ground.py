@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Self, TypeVar
 
@@ -161,9 +161,26 @@ def _server_process(database: Database) -> int:
 def _cpu_seconds(server: int | None) -> float:
     spent = time.process_time()
     if server is not None:
-        fields = Path(f"/proc/{server}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-        spent += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        spent += sum(map(int, _stat(server)[11:13])) / os.sysconf("SC_CLK_TCK")
     return spent
+
+
+def processor_seconds(database: Database) -> float:
+    """Seconds of processor that this process and, of PostgreSQL, every process of the server have spent so far."""
+    if database.is_sqlite:
+        return time.process_time()
+    server = int(_stat(_server_process(database))[1])
+    ticks = sum(map(int, _stat(server)[13:15]))  # of workers that have ended
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            fields = _stat(int(folder.name))
+            ticks += sum(map(int, fields[11:13])) if int(fields[1]) == server else 0
+    return time.process_time() + ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _stat(process: int) -> list[str]:
+    """What the system knows of a process, from its state on."""
+    return Path(f"/proc/{process}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
 
 
 def beside(ours: list[Spent], floor: list[Spent]) -> dict[str, float]:

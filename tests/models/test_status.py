@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Boolean, Column, Date, Integer, MetaData, Table, delete, insert, select
 
 from models.database import Database
-from models.status import Facts, status, status_sql
+from models.status import Facts, status, status_sql, statuses_sql
 from models.words import Status
 
 if TYPE_CHECKING:
@@ -100,4 +100,8 @@ def test_the_status_is_the_same_in_sql(database: Database, known: Facts, within:
         connection.execute(delete(standings))
         connection.execute(insert(standings).values(**row))
         found = connection.scalar(select(status_sql(standings.c, TODAY, within)))
+        each = statuses_sql(standings.c, TODAY, within)
+        held = [label for label, holds in each.items() if connection.scalar(select(standings.c.id).where(holds))]
     assert found == status(known, TODAY, within)
+    assert held == [found]
+    assert each.keys() == set(Status)

@@ -4,12 +4,12 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import event, select, update
 
 from models.errors import UnknownRollout
 from models.tables import assignment, certification, learner, message
 from models.words import StepSlug
-from tasks.closing_lists import LISTS, ListName, applied, closing_list
+from tasks.closing_lists import LISTS, ListName, applied, closing_counts, closing_list
 from tasks.exclusions import release
 from tests import world
 
@@ -35,6 +35,8 @@ def bench(database_url: str, tmp_path: Path) -> Any:
 def rows(bench: Workbench, rollout_id: int, name: ListName) -> list[dict[str, Any]]:
     with bench.database.read() as connection:
         found = list(closing_list(connection, bench, rollout_id, name))
+        assert closing_counts(connection, bench, rollout_id, [name]) == {name: len(found)}
+        assert list(closing_list(connection, bench, rollout_id, name, most=2)) == found[:2]
     assert all(set(row) == set(LISTS[name].columns) for row in found), "every row has exactly the list's columns"
     return found
 
@@ -108,6 +110,22 @@ def test_who_was_not_reached_is_listed_with_the_reason_and_the_manager(bench: Wo
         ("E1", "recertification", "failed", "550 no such user", "boss@example.net", None),
         ("E6", "recertification", "uncertain", None, None, None),
     ]
+
+
+def test_who_was_told_is_found_by_a_mails_key_and_not_among_all_mail_of_the_rollout(bench: Workbench) -> None:
+    """A rollout of 100,000 learners has 100,000 mails: looking through all for each took hours on SQLite."""
+    rollout_id, plans = carried_out(bench), []
+
+    def explained(connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if bench.database.is_sqlite and "FROM message" in statement and "rollout_item" in statement:
+            found = connection.connection.dbapi_connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            plans.append("\n".join(row[3] for row in found))
+
+    event.listen(bench.database.engine, "before_cursor_execute", explained)
+    assert rows(bench, rollout_id, ListName.NOT_REACHED)
+    event.remove(bench.database.engine, "before_cursor_execute", explained)
+    assert bool(plans) is bench.database.is_sqlite
+    assert all("message USING INDEX sqlite_autoindex_message" in plan for plan in plans)
 
 
 def test_the_uncovered_of_the_audience_are_listed(bench: Workbench) -> None:
