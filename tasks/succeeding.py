@@ -11,7 +11,7 @@ from models.orders import Order, action_plan
 from models.tables import training_type
 from models.words import StepSlug
 from tasks.new_version import unstarted
-from tasks.ordering import carry_out, confirm, propose
+from tasks.ordering import carry_out, confirm_in, propose
 from tasks.workbench import Workbench
 
 
@@ -30,9 +30,9 @@ def succeed(bench: Workbench) -> int:
     with bench.database.write() as connection:
         one_at_a_time(connection)
         rollout_id = _placed(connection, bench)
-    if rollout_id is None:
-        return 0
-    confirm(bench, rollout_id)
+        if rollout_id is None:
+            return 0
+        confirm_in(connection, bench, rollout_id)
     return carry_out(bench, rollout_id)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from sqlalchemy import select, update
 
+import models.database
 from models.audit import entries
 from models.invariants import check
 from models.tables import assignment, certification, course, learner, message, rollout
@@ -64,6 +66,34 @@ def test_on_the_day_of_retirement_who_has_not_started_opens_the_new_version(benc
         assert {"propose-action", "confirm-action", "apply-chunk"} <= {entry.act for entry in entries(connection)}
         assert all(broken.number == 0 for broken in check(connection))
     assert succeed(later) == succeed(on(bench, "2026-11-25")) == 0
+    assert count(bench, rollout) == 1
+
+
+class Ended(BaseException):
+    """The process ended here."""
+
+
+def test_what_an_upkeep_that_ended_had_listed_is_done_by_the_next_of_the_same_day(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with writing(bench) as connection:
+        a_learner(connection, 1, Held(**NEVER_DONE))
+    retire(bench, "C-1", date(2026, 11, 20), "C-2")
+
+    def after_the_first(moment: str) -> None:
+        if moment == "after":
+            raise Ended
+
+    with monkeypatch.context() as patch:
+        patch.setattr(models.database, "at_commit", after_the_first)
+        with pytest.raises(Ended):
+            succeed(bench)
+    assert opened(bench) == {"E1": "C-1"}
+    assert do_duties(bench).carried_on == 0, "it may still be at work"
+    with writing(bench) as connection:
+        connection.execute(update(rollout).values(confirmed_at=bench.now() - timedelta(minutes=3)))
+    assert do_duties(bench).carried_on == 1
+    assert opened(bench) == {"E1": "C-2"}
     assert count(bench, rollout) == 1
 
 
