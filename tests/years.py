@@ -377,7 +377,8 @@ class Years:
     def upkeep(self) -> None:
         """The daily duties, and what they propose to people answered the same day."""
         today = self.today
-        self.seen_on.setdefault(today, {key for key, _ in self._to_remind(today)})
+        if today not in self.seen_on and (today + timedelta(days=1)).day == 1:  # when it is asked for
+            self.seen_on[today] = {key for key, _ in self._to_remind(today)}
         expected = self.model.upkeep(today)
         listed = self.model.left_to_list(today)
         taken = self.yearly.kinds if self.yearly else ()

@@ -216,7 +216,7 @@ def test_an_organisation_lives_through_the_years_as_the_rules_say(
     On PostgreSQL the same rules and statements: 150 learners for two months.
     """
     learners, days = (2_000, 1_095) if bench.database.is_sqlite else (150, 60)
-    a_life(bench, tmp_path, request.config.getoption("--seed"), learners, days, (1, 7, 14, 21))
+    a_life(bench, tmp_path, request.config.getoption("--seed"), learners, days, (1, 13, 21, 25, 30))
 
 
 @pytest.mark.soak
