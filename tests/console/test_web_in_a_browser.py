@@ -112,19 +112,27 @@ def test_a_rollout_is_started_at_a_desk_and_reviewed_by_another_on_a_phone_to_it
     assert post.kept
 
 
-def test_a_file_with_a_bad_row_is_imported_on_a_phone(
-    opened: Callable[..., Page], bench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("width", "beside"), [(1280, False), (390, True)])
+def test_a_file_with_a_bad_row_is_imported_at_a_desk_and_on_a_phone(
+    opened: Callable[..., Page],
+    bench: Workbench,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    width: int,
+    beside: bool,
 ) -> None:
-    monkeypatch.setattr("console.web.imports_pages.LARGE", 10)  # sent with a bar, read beside its page
+    """On the phone as large ones are: sent with a bar, read beside its page."""
+    if beside:
+        monkeypatch.setattr("console.web.imports_pages.LARGE", 10)
     file = tmp_path / "learners.csv"
     file.write_text("Email,First Name,Last Name\nnew@example.com,New,Person\nnone,Bad,Address\n", encoding="utf-8")
-    page = opened(OPERATOR, width=390)
+    page = opened(OPERATOR, width=width)
     page.goto("/imports")
     page.get_by_label("What it holds").select_option("learners")
     page.get_by_label("CSV file").set_input_files(file)
     page.get_by_role("button", name="Check it").click()
     expect(page.get_by_text("Checked, nothing is stored yet.")).to_be_visible()  # the page moves by itself
-    assert "/imports/" in page.url
+    assert page.url.endswith("/imports/check") != beside, page.url
     expect(page.get_by_role("heading", name="Refused rows")).to_be_visible()
     before = count(bench, learner)
     page.get_by_role("button", name="Import it, without the 1 refused").click()
