@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from itertools import pairwise, product
@@ -17,30 +16,22 @@ from models.learner_pages import SORTS, Order, Turned, counts, narrowed, offered
 from models.learners import SEARCHED, learners
 from models.words import Status
 from tasks.workbench import Workbench
-from tests.postgres import PostgresCluster
-from tests.world import TODAY, Held, a_bench, a_learner, ten_learners
+from tests.world import TODAY, Held, a_learner, ten_learners
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.allow_hosts(["127.0.0.1", "::1"])]
 CLOCK: dict[str, Any] = {"today": TODAY, "upcoming_within_days": 30}
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
+@pytest.fixture(scope="module")
+def bench(empty: Workbench) -> Workbench:
     """Read only, so that one is enough for all."""
-    home = tmp_path_factory.mktemp("pages")
-    url = f"sqlite:///{home / 'recert.db'}"
-    if request.param == "postgresql":
-        cluster: PostgresCluster = request.getfixturevalue("postgres_cluster")
-        url = cluster.create_database()
-    made = a_bench(url, home)
-    with made.database.write() as connection:
+    with empty.database.write() as connection:
         ten_learners(connection)
         for number in range(11, 41):
             a_learner(connection, number, Held(), first_name="Same", last_name="Name", department=None)
         a_learner(connection, 41, first_name="<script>alert(1)</script>")
         a_learner(connection, 42, Held(own_on=None), first_name="Zoë Öz_%", last_name="l/30 O'Neil", location="")
-    yield made
-    made.database.dispose()
+    return empty
 
 
 def read(bench: Workbench, wanted: Wanted, order: Order, **marks: Any) -> Turned:

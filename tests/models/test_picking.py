@@ -15,28 +15,20 @@ from models.learner_lines import Wanted
 from models.selection import WHOLE, Chosen, UnknownSelection, freeze
 from models.tables import certification, learner, rollout, selection, selection_line
 from tasks.workbench import Workbench
-from tests.postgres import PostgresCluster
-from tests.world import NOW, TODAY, Held, a_bench, a_learner, ten_learners
+from tests.world import NOW, TODAY, Held, a_learner, ten_learners
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.allow_hosts(["127.0.0.1", "::1"])]
 WHO, DUE = "opal@example.org", Wanted(status="due-for-recertification")
 CLOCK: dict[str, Any] = {"today": TODAY, "soon": 30}
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
-    home = tmp_path_factory.mktemp("picking")
-    url = f"sqlite:///{home / 'recert.db'}"
-    if request.param == "postgresql":
-        cluster: PostgresCluster = request.getfixturevalue("postgres_cluster")
-        url = cluster.create_database()
-    made = a_bench(url, home)
-    with made.database.write() as connection:
+@pytest.fixture(scope="module")
+def bench(empty: Workbench) -> Workbench:
+    with empty.database.write() as connection:
         ten_learners(connection)
         a_learner(connection, 11)
         a_learner(connection, 12, Held(), Held(training="privacy", course="P-1", own_on="2027-06-01"))
-    yield made
-    made.database.dispose()
+    return empty
 
 
 @pytest.fixture
