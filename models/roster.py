@@ -6,7 +6,7 @@ from datetime import date
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Subquery, and_, case, func, null, or_, select
+from sqlalchemy import ColumnElement, Subquery, and_, case, func, null, or_, select
 
 from models.tables import assignment, certification, course, learner, training_type
 
@@ -15,22 +15,34 @@ DAYS_KEPT = 4
 
 
 @lru_cache(DAYS_KEPT)
-def succession(day: date) -> CTE:
-    """Map each course to the one that is given for it on *day*, through chains of successors.
+def succession(day: date) -> Subquery:
+    """Map each course to the one that is given for it on *day*: itself while it is given, else the end of its successors.
 
-    Columns ``origin_id``, ``given_id``; a course that is retired and leads nowhere has no row.
+    Columns ``origin_id``, ``given_id``; null where a course is retired and leads nowhere.
     """
-    chain = (
-        select(
-            course.c.id.label("origin_id"), course.c.id.label("given_id"), course.c.retired_on, course.c.successor_id
-        )
-    ).cte("chain", recursive=True)
-    onward = select(chain.c.origin_id, course.c.id, course.c.retired_on, course.c.successor_id).where(
-        chain.c.retired_on <= day, course.c.id == chain.c.successor_id
-    )
+    origin = course.alias("origin")
+    given = case((_living(origin, day), origin.c.id), else_=_heir(origin, day))
+    return select(origin.c.id.label("origin_id"), given.label("given_id")).subquery("succession")
+
+
+def _heir(retired: Any, day: date) -> ColumnElement[Any]:
+    """Who is given for a retired course: one step by key, and only from there on step by step."""
+    heir = course.alias("heir")
+    given = case((_living(heir, day), heir.c.id), else_=_end_of_chain(heir, day))
+    return select(given).where(heir.c.id == retired.c.successor_id).correlate(retired).scalar_subquery()
+
+
+def _end_of_chain(first: Any, day: date) -> ColumnElement[Any]:
+    columns = [course.c.id, course.c.retired_on, course.c.successor_id]
+    begun = select(*columns).where(course.c.id == first.c.successor_id).correlate(first)
+    chain = begun.cte("chain", recursive=True, nesting=True)
+    onward = select(*columns).where(chain.c.retired_on <= day, course.c.id == chain.c.successor_id)
     chain = chain.union(onward)  # UNION, not UNION ALL: two courses that succeed each other end here, too
-    living = or_(chain.c.retired_on.is_(None), chain.c.retired_on > day)
-    return select(chain.c.origin_id, chain.c.given_id).where(living).cte("succession")
+    return select(chain.c.id).where(_living(chain, day)).scalar_subquery()
+
+
+def _living(which: Any, day: date) -> ColumnElement[bool]:
+    return or_(which.c.retired_on.is_(None), which.c.retired_on > day)
 
 
 @lru_cache(DAYS_KEPT)
@@ -40,7 +52,7 @@ def standing(day: date) -> Subquery:
     Columns:
         certification_id, learner_id, training_type_id: keys.
         archived: whether the learner is out of circulation.
-        no_email: whether mail cannot reach them.
+        no_email: whether mail cannot reach them; department, location: where they work.
         open_id, due_on, progress, assigned_on: of the open assignment; null when there is none.
         completed_on: the newest completion ever; null when never.
         own_on: the Recertification Date of its own, null for Never; to be read only while nothing is open.
@@ -69,6 +81,8 @@ def _facts(opened: Any) -> list[ColumnElement[Any]]:
         certification.c.training_type_id,
         learner.c.archived_at.is_not(None).label("archived"),
         learner.c.email.is_(None).label("no_email"),
+        learner.c.department,
+        learner.c.location,
         opened.c.id.label("open_id"),
         opened.c.due_on,
         opened.c.progress,

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg
-from sqlalchemy import BigInteger, Column, Connection, Insert, Integer, MetaData, Select, Table, text
+from sqlalchemy import BigInteger, Column, Connection, Integer, MetaData, Select, Table, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from models.errors import DatabaseUnavailable
@@ -108,11 +108,21 @@ def settle(connection: Connection, table: Table, *names: str) -> None:
         connection.exec_driver_sql(f'ANALYZE "{table.name}" ({", ".join(names)})')
 
 
-def insert_missing(connection: Connection, table: Table, names: Sequence[str], rows: Select[Any]) -> int:
-    """Insert what *rows* finds, passing over what is there already; return how many were new."""
+def insert_missing(
+    connection: Connection, table: Table, names: Sequence[str], rows: Select[Any], keys: Sequence[str] = ()
+) -> int:
+    """Insert what *rows* finds, passing over what is there already; return how many were new.
+
+    Args:
+        connection: inside ``Database.write``.
+        table: any.
+        names: the columns, in the order of *rows*.
+        rows: has a WHERE, or SQLite takes ON CONFLICT for a join.
+        keys: the unique key by which a row is there already; any of the table's, if none is named.
+    """
     dialect: Any = sqlite if connection.dialect.name == "sqlite" else postgresql
-    statement: Insert = dialect.insert(table).from_select(list(names), rows).on_conflict_do_nothing()
-    return count(connection, statement)
+    statement: Any = dialect.insert(table).from_select(list(names), rows)
+    return count(connection, statement.on_conflict_do_nothing(index_elements=list(keys) or None))
 
 
 def count(connection: Connection, statement: Any) -> int:

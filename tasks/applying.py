@@ -15,7 +15,7 @@ from models.ledger import Rollout
 from models.outbox import occasion, occasion_token
 from models.tables import proposal, rollout_item
 from models.words import MessageKind, StepState
-from tasks.proposing import CHANGES, LETTER_OF, case_of, counts, head
+from tasks.proposing import CHANGES, LETTER_OF, case_of, counts, head, tally
 from tasks.step import Chunk, Step, lock_certifications, mark_applied, remember, set_aside_what_moved
 from tasks.workbench import Workbench
 
@@ -174,6 +174,6 @@ def _consume_approval(connection: Connection, whole: Pass) -> None:
 def finish_step(connection: Connection, record: ledger.StepRecord, state: StepState, whole_at: Workbench) -> None:
     """Close a step whose items are all applied: its counts become those of what was done."""
     if record.proposal is not None:
-        done = counts(connection, record.proposal.id)
+        done = counts(tally(connection, record.proposal.id))
         connection.execute(update(proposal).where(proposal.c.id == record.proposal.id).values(counts=done))
     ledger.set_step_state(connection, record.id, state, applied_at=whole_at.now())

@@ -6,8 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Date, and_, cast, literal, null, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
+from models.staging import insert_missing
 from models.tables import certification, rollout_item
 from models.words import Flag, MessageKind, MessageState, Outcome
 from tasks import recertify_due
@@ -39,8 +39,7 @@ def make_certifications(chunk: Chunk, outcome: Outcome = Outcome.ASSIGN) -> None
     lacking = and_(chunk.todo(outcome), item.certification_id.is_(None))
     columns = ["learner_id", "training_type_id", "cycle"]
     new = select(item.learner_id, item.training_type_id, literal(0)).where(lacking).order_by(item.learner_id)
-    make = postgresql.insert if chunk.connection.dialect.name == "postgresql" else sqlite.insert
-    chunk.connection.execute(make(certification).from_select(columns, new).on_conflict_do_nothing())
+    insert_missing(chunk.connection, certification, columns, new)
     mine = select(certification.c.id).where(
         certification.c.learner_id == item.learner_id, certification.c.training_type_id == item.training_type_id
     )

@@ -11,8 +11,10 @@ from sqlalchemy import ColumnElement, Select, Subquery, and_, case, false, liter
 
 from models.plan import RolloutPlan
 from models.roster import standing
-from models.tables import exclusion, learner, rollout_item
+from models.tables import exclusion, rollout_item
 from models.words import StepSlug
+
+KEYS = ("learner_id", "training_type_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +38,18 @@ class Case:
     earlier: Mapping[StepSlug, int]
 
 
-def matches_audience(plan: RolloutPlan) -> ColumnElement[bool]:
-    """Whether a learner row is in the plan's audience (archived or excluded ones included: they get a code)."""
+def matches_audience(plan: RolloutPlan, person: Any) -> ColumnElement[bool]:
+    """Whether a learner is in the plan's audience (archived or excluded ones included: they get a code).
+
+    Args:
+        plan: whose.
+        person: columns ``department`` and ``location``.
+    """
     wanted: list[ColumnElement[bool]] = []
     if plan.audience.departments:
-        wanted.append(learner.c.department.in_(plan.audience.departments))
+        wanted.append(person.department.in_(plan.audience.departments))
     if plan.audience.locations:
-        wanted.append(learner.c.location.in_(plan.audience.locations))
+        wanted.append(person.location.in_(plan.audience.locations))
     return and_(true(), *wanted)
 
 
@@ -55,7 +62,7 @@ def audience(case_: Case, source: StepSlug | None) -> Subquery:
     """
     stands = standing(case_.today)
     first, aligned = rollout_item.alias("first"), rollout_item.alias("aligned")
-    within = and_(stands.c.training_type_id.in_(case_.training_types), matches_audience(case_.plan))
+    within = and_(stands.c.training_type_id.in_(case_.training_types), matches_audience(case_.plan, stands.c))
     query = (
         select(
             *stands.c,
@@ -63,14 +70,14 @@ def audience(case_: Case, source: StepSlug | None) -> Subquery:
             aligned.c.outcome.label("aligned_outcome"),
             _is_new(case_, first).label("is_new"),
         )
-        .join_from(stands, learner, learner.c.id == stands.c.learner_id)
-        .outerjoin(exclusion, _taken_out(case_, stands))
+        .outerjoin_from(stands, exclusion, _taken_out(case_, stands))
         .outerjoin(first, _item_of(first, stands, case_.earlier.get(StepSlug.VERIFY_COMPLETION)))
         .outerjoin(aligned, _item_of(aligned, stands, case_.earlier.get(StepSlug.SET_RECERTIFICATION_DATES)))
     )
     if source is not None:
         return _renewed(case_, query, stands, source)
-    if StepSlug.SET_RECERTIFICATION_DATES not in case_.earlier:  # nobody can have left what was not aligned yet
+    narrowed = case_.plan.audience.departments or case_.plan.audience.locations
+    if not narrowed or StepSlug.SET_RECERTIFICATION_DATES not in case_.earlier:  # nobody can have left
         return query.add_columns(false().label("left_audience")).where(within).subquery("audience")
     left = case((within, false()), else_=true()).label("left_audience")
     return query.add_columns(left).where(or_(within, aligned.c.learner_id.is_not(None))).subquery("audience")
@@ -78,8 +85,11 @@ def audience(case_: Case, source: StepSlug | None) -> Subquery:
 
 def _renewed(case_: Case, query: Select[Any], stands: Subquery, source: StepSlug) -> Subquery:
     renewed = rollout_item.alias("renewed")
+    # their keys are those of the list, so that what is read in its order need not be sorted again
+    own = [renewed.c[column.name] if column.name in KEYS else column for column in query.selected_columns]
     return (
-        query.add_columns(
+        query.with_only_columns(
+            *own,
             false().label("left_audience"),
             renewed.c.assignment_id.label("renewed_assignment_id"),
             renewed.c.due_after.label("renewed_due"),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, String, case, cast, insert, literal, null, select
+from sqlalchemy import ColumnElement, String, case, cast, literal, null, select
 
 from models.outbox import LEARNER_PREFIX, message_id_sql, occasion
+from models.staging import insert_missing
 from models.tables import learner, message, message_line, rollout_item
 from models.words import MessageKind, MessageState, Outcome
 from tasks.step import Chunk
@@ -32,28 +33,23 @@ def queue_letters(chunk: Chunk, kind: MessageKind, state: MessageState, which: C
     named = occasion(chunk.case.rollout_id, kind)
     recipient = literal(LEARNER_PREFIX) + cast(learner.c.id, String)
     concerned = select(rollout_item.c.learner_id).where(which)
-    there = select(literal(1)).where(
-        message.c.kind == kind.value, message.c.recipient == recipient, message.c.occasion == named
-    )
-    chunk.connection.execute(
-        insert(message).from_select(
-            MESSAGE_COLUMNS,
-            select(
-                literal(kind.value),
-                literal(named),
-                recipient,
-                learner.c.id,
-                learner.c.email,
-                literal(chunk.case.rollout_id),
-                literal(state.value),
-                message_id_sql(kind, learner.c.id, chunk.occasion_token, chunk.mail_domain),
-                literal(chunk.at, message.c.created_at.type),
-                literal(chunk.mail_from_at, message.c.next_try_at.type) if state is MessageState.QUEUED else null(),
-            )
-            .where(learner.c.id.in_(concerned), learner.c.email.is_not(None), ~there.exists())
-            .order_by(learner.c.id),
+    letters = (
+        select(
+            literal(kind.value),
+            literal(named),
+            recipient,
+            learner.c.id,
+            learner.c.email,
+            literal(chunk.case.rollout_id),
+            literal(state.value),
+            message_id_sql(kind, learner.c.id, chunk.occasion_token, chunk.mail_domain),
+            literal(chunk.at, message.c.created_at.type),
+            literal(chunk.mail_from_at, message.c.next_try_at.type) if state is MessageState.QUEUED else null(),
         )
+        .where(learner.c.id.in_(concerned), learner.c.email.is_not(None))
+        .order_by(learner.c.id)
     )
+    insert_missing(chunk.connection, message, MESSAGE_COLUMNS, letters, ("kind", "recipient", "occasion"))
 
 
 def mail_of(chunk: Chunk, kind: MessageKind) -> ColumnElement[int]:
@@ -76,10 +72,7 @@ def _list_courses(chunk: Chunk, kind: MessageKind, outcomes: Sequence[Outcome]) 
         select(mail_of(chunk, kind).label("message_id"), rollout_item.c.assignment_id, due_on.label("due_on"))
         .add_columns(literal(chunk.case.today).label("told_on"))
         .where(chunk.todo(*outcomes))
+        .offset(0)  # a fence: else each letter is looked for once for every mention
         .subquery()
     )
-    there = select(literal(1)).where(
-        message_line.c.message_id == listed.c.message_id, message_line.c.assignment_id == listed.c.assignment_id
-    )
-    new = select(listed).where(listed.c.message_id.is_not(None), ~there.exists())
-    chunk.connection.execute(insert(message_line).from_select(LISTED, new))
+    insert_missing(chunk.connection, message_line, LISTED, select(listed).where(listed.c.message_id.is_not(None)))

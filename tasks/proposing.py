@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, case, func, insert, select, text, update
+from sqlalchemy import Connection, func, insert, select, text, update
 
 from mail.template_versions import template_version
 from models import ledger, lifecycle
@@ -23,6 +24,8 @@ from tasks.own_wordings import own_wordings
 from tasks.step import Step, proposed
 from tasks.workbench import Workbench
 
+# (outcome, flags) → how many items of a list have both
+Tally = Mapping[tuple[str, int], int]
 CHANGES = [outcome.value for outcome in sorted(CHANGING)]
 LETTER_OF = {
     StepSlug.RENOTIFY_INCOMPLETE: MessageKind.RENOTIFICATION,
@@ -86,10 +89,11 @@ def write_proposal(
 
 def fingerprint(connection: Connection, rollout: Rollout, step: Step, proposal_id: int, proposed_on: date) -> str:
     """Fingerprint and count a list as it stands, and note both; return the digest."""
+    tallied = tally(connection, proposal_id)
     values = {
         "digest": items_digest(connection, head(connection, rollout, step), proposal_id),
-        "counts": counts(connection, proposal_id),
-        "facts": facts(connection, proposal_id, step.slug, proposed_on)
+        "counts": counts(tallied),
+        "facts": facts(connection, proposal_id, step.slug, proposed_on, tallied)
         | reach.facts(connection, proposal_id, step.slug)
         | ({"tells": True} if _tells(rollout) else {}),
     }
@@ -113,14 +117,22 @@ def _new_round(connection: Connection, step_id: int, today: date, bench: Workben
     return int(made.inserted_primary_key[0])  # type: ignore[index]  # a table with one key always has it
 
 
-def counts(connection: Connection, proposal_id: int) -> dict[str, int]:
-    """Outcome → number of items, in the vocabulary's order; what does not occur is left out."""
+def tally(connection: Connection, proposal_id: int) -> Tally:
+    """Read once how many items have which outcome and flags: what a list is counted by."""
+    item = rollout_item.c
     rows = connection.execute(
-        select(rollout_item.c.outcome, func.count())
-        .where(rollout_item.c.proposal_id == proposal_id)
-        .group_by(rollout_item.c.outcome)
+        select(item.outcome, item.flags, func.count())
+        .where(item.proposal_id == proposal_id)
+        .group_by(item.outcome, item.flags)
     )
-    found = {row[0]: row[1] for row in rows}
+    return {(row[0], row[1]): row[2] for row in rows}
+
+
+def counts(tallied: Tally) -> dict[str, int]:
+    """Outcome → number of items, in the vocabulary's order; what does not occur is left out."""
+    found: Counter[str] = Counter()
+    for (outcome, _), number in tallied.items():
+        found[outcome] += number
     return {outcome.value: found[outcome.value] for outcome in Outcome if outcome.value in found}
 
 
@@ -129,26 +141,31 @@ def changes_in(numbers: Mapping[str, int]) -> int:
     return sum(number for outcome, number in numbers.items() if outcome in CHANGES)
 
 
-def facts(connection: Connection, proposal_id: int, slug: StepSlug, today: date) -> dict[str, Any]:
+def facts(connection: Connection, proposal_id: int, slug: StepSlug, today: date, tallied: Tally) -> dict[str, Any]:
     """What the request leads with: flags with their counts, and the spans of days that matter in this step."""
-    item = rollout_item.c
-    flagged = [
-        func.coalesce(func.sum(case((item.flags.op("&")(int(bit)) != 0, 1), else_=0)), 0).label(bit.slug)
-        for bit in Flag
-    ]
-    moved = days_between(item.recertification_before, item.recertification_after)
-    spans = [func.max(moved).label("extends_by_at_most"), func.min(moved).label("brings_forward")]
-    changing = (item.proposal_id == proposal_id) & item.outcome.in_(CHANGES)
-    row = connection.execute(select(*flagged, *spans).where(changing)).one()
-    found: dict[str, Any] = {bit.slug: int(row[index]) for index, bit in enumerate(Flag) if row[index]}
+    flagged: Counter[str] = Counter()
+    for (outcome, flags), number in tallied.items():
+        flagged.update({bit.slug: number for bit in Flag if flags & bit and outcome in CHANGES})
+    found: dict[str, Any] = {bit.slug: flagged[bit.slug] for bit in Flag if flagged[bit.slug]}
     if slug in (StepSlug.SET_RECERTIFICATION_DATES, StepSlug.RECERTIFICATION_DATE, StepSlug.RECOMPUTE_DATES):
-        found["extends_by_at_most_days"] = max(0, row.extends_by_at_most or 0)
-        found["brings_forward_by_at_most_days"] = max(0, -(row.brings_forward or 0))
+        found.update(_spans(connection, proposal_id))
     if slug in (StepSlug.RENOTIFY_INCOMPLETE, StepSlug.RENOTIFY, StepSlug.DUE_DATE):
         found.update(_past_due(connection, proposal_id, today))
     if slug is StepSlug.RECOMPUTE_DATES:
         found["by_course"] = _by_course(connection, proposal_id)
     return found
+
+
+def _spans(connection: Connection, proposal_id: int) -> dict[str, Any]:
+    """By how many days at most a list moves a Recertification Date, away and nearer."""
+    item = rollout_item.c
+    moved = days_between(item.recertification_before, item.recertification_after)
+    changing = (item.proposal_id == proposal_id) & item.outcome.in_(CHANGES)
+    longest, shortest = connection.execute(select(func.max(moved), func.min(moved)).where(changing)).one()
+    return {
+        "extends_by_at_most_days": max(0, longest or 0),
+        "brings_forward_by_at_most_days": max(0, -(shortest or 0)),
+    }
 
 
 def _past_due(connection: Connection, proposal_id: int, today: date) -> dict[str, Any]:

@@ -61,7 +61,6 @@ def apply(chunk: Chunk) -> None:
 def assign(chunk: Chunk, outcome: Outcome) -> None:
     """Assign the course after of each item of *outcome*, and begin the next cycles."""
     mine = chunk.todo(outcome)
-    keys = select(rollout_item.c.certification_id).where(mine)
     chunk.connection.execute(
         insert(assignment).from_select(
             ["certification_id", "cycle", "course_id", "assigned_on", "due_on", "first_due_on", "rollout_id"],
@@ -83,18 +82,8 @@ def assign(chunk: Chunk, outcome: Outcome) -> None:
         assignment.c.certification_id == rollout_item.c.certification_id, assignment.c.completed_on.is_(None)
     )
     chunk.connection.execute(update(rollout_item).where(mine).values(assignment_id=born.scalar_subquery()))
-    _begin_cycle(chunk, keys)
-
-
-def _begin_cycle(chunk: Chunk, keys: Any) -> None:
-    """Hand out the next cycle number; the course to come becomes the course taken."""
-    course = (
-        select(assignment.c.course_id)
-        .where(assignment.c.certification_id == certification.c.id, assignment.c.completed_on.is_(None))
-        .scalar_subquery()
-    )
     chunk.connection.execute(
         update(certification)
-        .where(certification.c.id.in_(keys))
-        .values(cycle=certification.c.cycle + 1, course_id=course, next_course_id=None)
+        .where(mine, rollout_item.c.certification_id == certification.c.id)
+        .values(cycle=certification.c.cycle + 1, course_id=rollout_item.c.course_after, next_course_id=None)
     )

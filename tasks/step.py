@@ -32,6 +32,7 @@ from models.words import CHANGING, Flag, Outcome, StepSlug
 from tasks.audience import Case, audience
 
 ITEM_COLUMNS = [column.name for column in rollout_item.columns if column.name != "applied_at"]
+PAIRS = ("due", "recertification", "course")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,26 +154,32 @@ def proposed(step: Step, case_: Case, proposal_id: int) -> Insert:
         else_=rule.outcome,
     )
     flags = rule.flags + flag(people.c.is_new, Flag.NEW_SINCE_START)
-    pairs = [rule.due, rule.recertification, rule.course]
-    ruled = select(
-        people.c.learner_id,
-        people.c.training_type_id,
-        people.c.certification_id,
-        outcome.label("outcome"),
-        flags.label("flags"),
-        *[value.label(f"v{n}{side}") for n, pair in enumerate(pairs) for side, value in zip("ba", pair, strict=True)],
-        rule.assignment.label("assignment_id"),
-    ).subquery("ruled")
+    pairs = {name: getattr(rule, name) for name in PAIRS}
+    ruled = (
+        select(
+            people.c.learner_id,
+            people.c.training_type_id,
+            people.c.certification_id,
+            outcome.label("outcome"),
+            flags.label("flags"),
+            *[before.label(f"{name}_before") for name, (before, _) in pairs.items()],
+            *[after.label(f"{name}_after") for name, (before, after) in pairs.items() if after is not before],
+            rule.assignment.label("assignment_id"),
+        )
+        .order_by(people.c.learner_id, people.c.training_type_id)
+        .offset(0)  # a fence: taken into the statement around it, each outcome is worked out once for every mention
+        .subquery("ruled")
+    )
     return insert(rollout_item).from_select(ITEM_COLUMNS, _lines(ruled.c, proposal_id))
 
 
 def _lines(ruled: Any, proposal_id: int) -> Select[Any]:
     changes = ruled.outcome.in_([outcome.value for outcome in sorted(CHANGING)])
-    values = [
-        column
-        for n in range(3)
-        for column in (ruled[f"v{n}b"], case((changes, ruled[f"v{n}a"]), else_=ruled[f"v{n}b"]))
-    ]
+
+    def after(name: str) -> ColumnElement[Any]:
+        before = ruled[f"{name}_before"]
+        return case((changes, ruled[f"{name}_after"]), else_=before) if f"{name}_after" in ruled else before
+
     return select(
         literal(proposal_id),
         ruled.learner_id,
@@ -180,9 +187,9 @@ def _lines(ruled: Any, proposal_id: int) -> Select[Any]:
         ruled.certification_id,
         ruled.outcome,
         case((changes, ruled.flags), else_=ruled.flags.op("&")(Flag.NEW_SINCE_START.value)),
-        *values,
+        *[side for name in PAIRS for side in (ruled[f"{name}_before"], after(name))],
         ruled.assignment_id,
-    ).order_by(ruled.learner_id, ruled.training_type_id)
+    )
 
 
 def flag(condition: ColumnElement[bool], bit: Flag) -> ColumnElement[int]:
@@ -213,21 +220,14 @@ def set_aside_what_moved(chunk: Chunk, step: Step) -> int:
     if step.still_holds is None:
         return 0
     now = chunk.standings()
-    # A set of its own, read once: asked row by row, PostgreSQL works the standing out again for each of them.
-    holding = (
-        select(rollout_item.c.certification_id)
-        .join_from(rollout_item, now, now.c.certification_id == rollout_item.c.certification_id)
-        .where(
-            chunk.todo(),
-            # said of both, or every chunk would look through all certifications there are
-            now.c.learner_id > chunk.above,
-            now.c.learner_id <= chunk.upto,
-            now.c.archived.is_(False),
-            step.still_holds(chunk, now.c),
-        )
-        .correlate(None)
+    holds = and_(now.c.archived.is_(False), step.still_holds(chunk, now.c))
+    stands = and_(
+        now.c.certification_id == rollout_item.c.certification_id,
+        # said of both, or every chunk would look through all certifications there are
+        now.c.learner_id > chunk.above,
+        now.c.learner_id <= chunk.upto,
     )
-    return _set_aside(chunk, rollout_item.c.certification_id.not_in(holding))
+    return _set_aside(chunk, and_(stands, holds.is_not(True)))
 
 
 def _set_aside(chunk: Chunk, which: ColumnElement[bool]) -> int:

@@ -50,7 +50,7 @@ def uncovered(case_: Case) -> Select[Any]:
         .select_from(learner.join(training_type, training_type.c.id.in_(case_.training_types)))
         .where(
             learner.c.archived_at.is_(None),
-            matches_audience(case_.plan),
+            matches_audience(case_.plan, learner.c),
             ~select(literal(1)).where(covered).exists(),
             ~select(literal(1)).where(left_out).exists(),
         )

@@ -534,7 +534,7 @@ def test_a_thousand_steps_in_any_order_break_no_promise() -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_many_thousand_steps_in_any_order_break_no_promise(
     kind: str, request: pytest.FixtureRequest, tmp_path: Path
