@@ -8,7 +8,6 @@ from itertools import pairwise, product
 from typing import Any
 
 import pytest
-from sqlalchemy import event
 
 from models.errors import WrongInput
 from models.learner_lines import DAYS, Wanted
@@ -16,6 +15,7 @@ from models.learner_pages import SORTS, Order, Turned, counts, narrowed, offered
 from models.learners import SEARCHED, learners
 from models.words import Status
 from tasks.workbench import Workbench
+from tests.query_plans import query_plans
 from tests.world import TODAY, Held, a_learner, ten_learners
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.allow_hosts(["127.0.0.1", "::1"])]
@@ -114,19 +114,10 @@ FOLLOWED = {
 def test_a_page_follows_an_index_and_sorts_no_more_than_who_stands_alike(bench: Workbench, by: str, down: bool) -> None:
     if not bench.database.is_sqlite:
         return  # PostgreSQL decides by the size of its tables, and these are small
-    plans = []
-
-    def explained(connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        found = connection.connection.dbapi_connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
-        plans.append([row[3] for row in found])
-
-    event.listen(bench.database.engine, "before_cursor_execute", explained)
-    try:
+    with query_plans(bench.database) as plans:
         first = read(bench, Wanted(), Order(by, down, 25))
         read(bench, Wanted(), Order(by, down, 25), after=first.after or "")
-    finally:
-        event.remove(bench.database.engine, "before_cursor_execute", explained)
-    walked = [plan for plan in plans if any(FOLLOWED[by] in step for step in plan)]
+    walked = [plan for _, plan in plans if any(FOLLOWED[by] in step for step in plan)]
     assert walked
     for plan in walked:
         assert FOLLOWED[by] in plan[0]

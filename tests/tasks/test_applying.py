@@ -17,6 +17,7 @@ from tasks import proposing
 from tasks.applying import apply_step
 from tasks.checklist import STEPS
 from tasks.rollouts import close_step, end_rollout, reopen_gate
+from tests.query_plans import query_plans
 from tests.world import (
     NOW,
     Held,
@@ -75,6 +76,18 @@ def test_however_large_the_chunks_are_everything_is_done_once(bench: Workbench, 
     assert len(chunks) == {1: 7, 3: 4, 14: 1, 20_000: 1}[size], "whole learners only"
     assert count(bench, message_line) == 14
     assert [mail[0] for mail in mails(bench)].count("recertification") == 7
+
+
+def test_who_moved_on_is_found_by_keys_however_many_courses_and_learners_there_are(bench: Workbench) -> None:
+    rollout = approved(bench)
+    opened = begin(bench, rollout)
+    with query_plans(bench.database) as plans:
+        apply_step(bench, rollout, STEPS[RECERTIFY], opened.epoch)
+    looked = [plan for statement, plan in plans if "standing" in statement]
+    assert bool(looked) is bench.database.is_sqlite
+    for plan in looked:
+        assert any("SEARCH origin USING INTEGER PRIMARY KEY" in step for step in plan)
+        assert not any(step.startswith("SCAN") and step != "SCAN chain" for step in plan)
 
 
 def test_run_again_it_does_nothing(bench: Workbench) -> None:

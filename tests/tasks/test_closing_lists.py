@@ -4,7 +4,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import event, select, update
+from sqlalchemy import select, update
 
 from models.errors import UnknownRollout
 from models.tables import assignment, certification, learner, message
@@ -12,6 +12,7 @@ from models.words import StepSlug
 from tasks.closing_lists import LISTS, ListName, applied, closing_counts, closing_list
 from tasks.exclusions import release
 from tests import world
+from tests.query_plans import query_plans
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -114,16 +115,12 @@ def test_who_was_not_reached_is_listed_with_the_reason_and_the_manager(bench: Wo
 
 def test_who_was_told_is_found_by_a_mails_key_and_not_among_all_mail_of_the_rollout(bench: Workbench) -> None:
     """A rollout of 100,000 learners has 100,000 mails: looking through all for each took hours on SQLite."""
-    rollout_id, plans = carried_out(bench), []
-
-    def explained(connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        if bench.database.is_sqlite and "FROM message" in statement and "rollout_item" in statement:
-            found = connection.connection.dbapi_connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
-            plans.append("\n".join(row[3] for row in found))
-
-    event.listen(bench.database.engine, "before_cursor_execute", explained)
-    assert rows(bench, rollout_id, ListName.NOT_REACHED)
-    event.remove(bench.database.engine, "before_cursor_execute", explained)
+    rollout_id = carried_out(bench)
+    with query_plans(bench.database) as asked:
+        assert rows(bench, rollout_id, ListName.NOT_REACHED)
+    plans = [
+        "\n".join(plan) for statement, plan in asked if "FROM message" in statement and "rollout_item" in statement
+    ]
     assert bool(plans) is bench.database.is_sqlite
     assert all("message USING INDEX sqlite_autoindex_message" in plan for plan in plans)
 

@@ -52,8 +52,8 @@ def swept(sweep: Sweep, kills: int) -> str:
     )
 
 
-def test_ninety_five_kills_leave_every_rollout_as_if_nothing_had_happened(sweep: Sweep) -> None:
-    swept(sweep, 95)
+def test_a_hundred_kills_leave_every_rollout_as_if_nothing_had_happened(sweep: Sweep) -> None:
+    swept(sweep, 100)
 
 
 @pytest.mark.soak
