@@ -27,7 +27,10 @@ def give_keys(connection: Connection, rows: Any) -> None:
     stored = exists(select(certification.c.id).where(same_pair(certification, rows)).correlate(rows))
     pair = [rows.c[name] for name in _PAIR]
     first = func.min(rows.c.line).label("line")
-    missing = select(first, *pair).where(~stored).group_by(*pair).order_by(first).subquery("missing")
+    found = select(first, *pair).where(~stored).group_by(*pair)
+    if connection.dialect.name == "postgresql":  # its sequence counts as they come
+        found = found.order_by(first)
+    missing = found.subquery("missing")
     key = _next_key(connection, missing.c.line)
     connection.execute(insert(BEGUN).from_select(["line", *_PAIR, "id"], select(*missing.c, key)))
     settle(connection, BEGUN, "id", *_PAIR)
