@@ -40,6 +40,7 @@ STACKS = (
 # What takes half a minute and more for one test: begun first, so that nobody is left with it while the other has nothing.
 LONG = (
     "tests/tasks/test_three_years.py",
+    "tests/tasks/test_interleavings.py",
     "tests/tasks/test_kill_sweep.py",
     "tests/tasks/test_mail_sweep.py::test_a_hundred",
     "tests/tasks/test_every_commit.py",

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Date, Integer, bindparam, select
 
@@ -44,6 +44,8 @@ def test_months_are_held_to_the_months_last_day(day: date, months: int, expected
 
 @relaxed
 @given(day=days, months=st.integers(-600, 600))
+@example(day=date(2026, 1, 31), months=1)
+@example(day=date(2024, 2, 29), months=12)
 def test_months_are_the_same_in_sql(database: Database, day: date, months: int) -> None:
     query = select(add_months_sql(bindparam("day", type_=Date), bindparam("months", type_=Integer)))
     with database.read() as connection:
