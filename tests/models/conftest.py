@@ -1,4 +1,4 @@
-"""A database for a whole file of tests, on each of the two."""
+"""A database for each test, or for a whole file of tests, on each of the two."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from models.database import Database
 from tests.world import a_bench
 
 if TYPE_CHECKING:
@@ -13,6 +14,14 @@ if TYPE_CHECKING:
 
     from tasks.workbench import Workbench
     from tests.postgres import PostgresCluster
+
+
+@pytest.fixture
+def database(migrated_url: str) -> Iterator[Database]:
+    """A migrated database that holds nothing."""
+    made = Database(migrated_url)
+    yield made
+    made.dispose()
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])

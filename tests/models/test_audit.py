@@ -24,14 +24,6 @@ if TYPE_CHECKING:
 AT = datetime(2026, 11, 23, 9, 30, 0, 123456, tzinfo=UTC)
 
 
-@pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    database = Database(database_url)
-    upgrade(database)
-    yield database
-    database.dispose()
-
-
 def add(connection: Connection, act: str = "import-learners", **detail: object) -> int:
     return record(connection, at=AT, actor="ann@example.org", act=act, subject="file:learners.csv", detail=detail)
 

@@ -10,7 +10,6 @@ from models.audit import entries
 from models.choices import Choices, read, set_choice, show
 from models.database import Database
 from models.errors import WrongInput
-from models.schema import upgrade
 from models.tables import training_type
 from models.words import DateBasis, MessageKind
 
@@ -23,13 +22,10 @@ AT = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
 
 
 @pytest.fixture
-def connection(database_url: str) -> Iterator[Connection]:
-    database = Database(database_url)
-    upgrade(database)
+def connection(database: Database) -> Iterator[Connection]:
     with database.write() as connection:
         connection.execute(insert(training_type), [{"slug": "code-of-conduct"}, {"slug": "harassment-prevention"}])
         yield connection
-    database.dispose()
 
 
 def choose(connection: Connection, name: str, value: str) -> None:

@@ -11,21 +11,10 @@ from sqlalchemy.exc import DBAPIError
 import models.database
 from models.database import Database
 from models.errors import DatabaseUnavailable
-from models.schema import upgrade
 from models.tables import setting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from sqlalchemy import Connection
-
-
-@pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    database = Database(database_url)
-    upgrade(database)
-    yield database
-    database.dispose()
 
 
 def note(connection: Connection) -> None:

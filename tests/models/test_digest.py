@@ -15,12 +15,9 @@ from models import ledger, lifecycle
 from models.digest import items_digest
 from models.tables import certification, course, learner, proposal, rollout_item
 from models.words import Outcome, StepSlug
-from tests.world import CHECKLIST_SLUGS, NOW, OPERATOR, TODAY, Held, a_bench, a_learner, a_plan, some_courses
+from tests.world import CHECKLIST_SLUGS, NOW, OPERATOR, TODAY, Held, a_learner, a_plan, some_courses
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from sqlalchemy import Connection
 
     from models.database import Database
@@ -39,9 +36,8 @@ lists = st.dictionaries(st.sampled_from([1, 2, 3]), facts, max_size=3)
 
 
 @pytest.fixture
-def database(database_url: str, tmp_path: Path) -> Iterator[Database]:
+def database(database: Database) -> Database:
     """A database with three learners and a rollout."""
-    database = a_bench(database_url, tmp_path).database
     with database.write() as connection:
         some_courses(connection)
         for number in (1, 2, 3):
@@ -49,8 +45,7 @@ def database(database_url: str, tmp_path: Path) -> Iterator[Database]:
         lifecycle.start(
             connection, a_plan(), OPERATOR, [(slug, TODAY) for slug in CHECKLIST_SLUGS], at=NOW, today=TODAY
         )
-    yield database
-    database.dispose()
+    return database
 
 
 def digest_of(connection: Connection, lines: dict[int, dict[str, Any]], head: str = "head") -> str:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import tracemalloc
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from sqlalchemy import insert
@@ -9,20 +9,8 @@ from sqlalchemy import insert
 from models.database import Database
 from models.errors import WrongInput
 from models.learners import FIELDS, learners, read
-from models.schema import upgrade
 from models.tables import learner
 from tests.world import TODAY, Held, a_learner, some_courses, ten_learners
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    database = Database(database_url)
-    upgrade(database)
-    yield database
-    database.dispose()
 
 
 @pytest.fixture

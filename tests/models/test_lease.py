@@ -11,27 +11,22 @@ from models import ledger, lifecycle
 from models.errors import LeaseLost
 from models.lease import beat, bind_run, take_lease, unbind_run
 from models.words import RolloutState
-from tests.world import CHECKLIST_SLUGS, NOW, OPERATOR, TODAY, a_bench, a_plan, some_courses
+from tests.world import CHECKLIST_SLUGS, NOW, OPERATOR, TODAY, a_plan, some_courses
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from models.database import Database
 
 LATER = NOW + timedelta(seconds=3)
 
 
 @pytest.fixture
-def database(database_url: str, tmp_path: Path) -> Iterator[Database]:
+def database(database: Database) -> Database:
     """A database with rollout 1."""
-    database = a_bench(database_url, tmp_path).database
     with database.write() as connection:
         some_courses(connection)
         days = [(slug, TODAY) for slug in CHECKLIST_SLUGS]
         assert lifecycle.start(connection, a_plan(), OPERATOR, days, at=NOW, today=TODAY) == 1
-    yield database
-    database.dispose()
+    return database
 
 
 def test_who_takes_the_lease_last_may_write_and_nobody_else(database: Database) -> None:

@@ -12,23 +12,22 @@ from models.errors import PlanInvalid, UnknownRollout
 from models.lifecycle import AlreadyRunning
 from models.tables import certification, exclusion, hold, learner, proposal, review, rollout_training_type
 from models.words import RolloutState, StepSlug, StepState
-from tests.world import CHECKLIST_SLUGS, NOW, OPERATOR, TODAY, Held, a_bench, a_learner, a_plan, some_courses
+from tests.world import CHECKLIST_SLUGS, NOW, OPERATOR, TODAY, Held, a_learner, a_plan, some_courses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from sqlalchemy import Connection
 
+    from models.database import Database
+
 
 @pytest.fixture
-def connection(database_url: str, tmp_path: Path) -> Iterator[Connection]:
+def connection(database: Database) -> Iterator[Connection]:
     """A unit of work on a database with courses."""
-    database = a_bench(database_url, tmp_path).database
     with database.rehearse() as connection:
         some_courses(connection)
         yield connection
-    database.dispose()
 
 
 def start(connection: Connection, **plan: Any) -> int:

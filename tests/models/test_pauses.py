@@ -7,7 +7,6 @@ import pytest
 from models.audit import entries
 from models.database import Database
 from models.pauses import Pause, pause, pauses, resume
-from models.schema import upgrade
 from tests.world import NOW
 
 if TYPE_CHECKING:
@@ -17,12 +16,9 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def connection(database_url: str) -> Iterator[Connection]:
-    database = Database(database_url)
-    upgrade(database)
+def connection(database: Database) -> Iterator[Connection]:
     with database.write() as connection:
         yield connection
-    database.dispose()
 
 
 def test_a_pause_is_one_act_however_often_it_is_ordered(connection: Connection) -> None:

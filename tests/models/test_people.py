@@ -11,7 +11,6 @@ from models.audit import entries, verify
 from models.database import Database
 from models.errors import NotPermitted, WrongInput
 from models.people import User, add_user, anybody, approvers_besides, change_user, find_user, require, users
-from models.schema import upgrade
 from models.words import Role
 
 if TYPE_CHECKING:
@@ -23,12 +22,9 @@ AT = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
 
 
 @pytest.fixture
-def connection(database_url: str) -> Iterator[Connection]:
-    database = Database(database_url)
-    upgrade(database)
+def connection(database: Database) -> Iterator[Connection]:
     with database.write() as connection:
         yield connection
-    database.dispose()
 
 
 def add(connection: Connection, email: str, *roles: Role, name: str = "Somebody") -> User:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -10,25 +9,18 @@ from sqlalchemy import select, update
 
 from models.database import Database
 from models.roster import standing, succession
-from models.schema import upgrade
 from models.tables import assignment, certification, course
 from tests.world import TODAY, Held, a_learner, some_courses
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 near_today = st.none() | st.integers(-40, 40).map(lambda days: TODAY + timedelta(days=days))
 
 
 @pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    database = Database(database_url)
-    upgrade(database)
+def database(database: Database) -> Database:
     with database.write() as connection:
         some_courses(connection)
         a_learner(connection, 1, Held(open_due="2026-12-24"))
-    yield database
-    database.dispose()
+    return database
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

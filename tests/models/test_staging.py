@@ -1,28 +1,15 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import Column, Date, String, insert, inspect, select
 
 from models.database import Database
-from models.schema import upgrade
 from models.staging import count, insert_missing, link, load, staged, staging_table
 from models.tables import training_type
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 WORDS = staging_table("words", Column("word", String), Column("day", Date), link("key"))
-
-
-@pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    database = Database(database_url)
-    upgrade(database)
-    yield database
-    database.dispose()
 
 
 def test_rows_are_loaded_from_a_stream_as_text_numbers_and_days(database: Database) -> None:

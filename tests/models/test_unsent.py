@@ -6,7 +6,6 @@ import pytest
 from sqlalchemy import insert, select
 
 from models.database import Database
-from models.schema import upgrade
 from models.tables import assignment, learner, message, message_event, message_line
 from models.unsent import UNSENT, cancel_finished, cancel_of_learners, readdress
 from models.words import MessageState
@@ -22,10 +21,8 @@ WAITING = {state.value for state in UNSENT}
 
 
 @pytest.fixture
-def connection(database_url: str) -> Iterator[Connection]:
+def connection(database: Database) -> Iterator[Connection]:
     """Learner 1 has one completed and one open assignment, learner 2 none; each has a mail in every state."""
-    database = Database(database_url)
-    upgrade(database)
     with database.write() as connection:
         some_courses(connection)
         for number, held in ((1, [Held(open_due="2026-12-24")]), (2, [])):
@@ -41,7 +38,6 @@ def connection(database_url: str) -> Iterator[Connection]:
                 values |= {"state": state, "message_id": f"<{key}.{state}@x>", "to_address": "old@example.com"}
                 connection.execute(insert(message).values(**values, created_at=NOW))
         yield connection
-    database.dispose()
 
 
 def states(connection: Connection, email: str) -> list[tuple[str, str]]:

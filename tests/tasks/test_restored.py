@@ -56,9 +56,9 @@ def post() -> Iterator[FaultServer]:
 
 
 @pytest.fixture
-def bench(database_url: str, tmp_path: Path, post: FaultServer) -> Iterator[Workbench]:
+def bench(migrated_url: str, tmp_path: Path, post: FaultServer) -> Iterator[Workbench]:
     """Ten notices that are due, and one act in the audit."""
-    bench = mailing(a_bench(database_url, tmp_path / "home"), post.address)
+    bench = mailing(a_bench(migrated_url, tmp_path / "home", migrated=True), post.address)
     with bench.database.write() as connection:
         some_users(connection)
         some_courses(connection)
@@ -153,7 +153,7 @@ def test_the_first_command_says_it_in_one_line(bench: Workbench, tmp_path: Path,
     assert "\n" not in told
 
 
-@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("migrated_url", ["postgresql"], indirect=True)
 def test_a_dump_in_another_database_or_another_home_rests_as_well(
     bench: Workbench, tmp_path: Path, post: FaultServer, request: pytest.FixtureRequest
 ) -> None:
@@ -177,7 +177,7 @@ def test_a_dump_in_another_database_or_another_home_rests_as_well(
     cluster.drop(url)
 
 
-@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("migrated_url", ["postgresql"], indirect=True)
 @pytest.mark.parametrize(
     "told", ["SELECT NULL", "SELECT pg_no_such_function()"], ids=["a standby", "a host that keeps it"]
 )
@@ -190,7 +190,7 @@ def test_a_postgresql_that_does_not_tell_its_place_is_taken_for_where_it_was(
     assert deliver_mail(bench, "one").sent == LETTERS
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
 def test_a_file_that_was_copied_by_hand_is_noticed_by_the_home_it_is_put_back_in(
     bench: Workbench, tmp_path: Path, post: FaultServer
 ) -> None:
@@ -203,7 +203,7 @@ def test_a_file_that_was_copied_by_hand_is_noticed_by_the_home_it_is_put_back_in
     assert len(post.kept) == LETTERS
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
 def test_another_database_in_an_old_home_is_none_that_was_restored(
     bench: Workbench, tmp_path: Path, post: FaultServer
 ) -> None:
@@ -245,7 +245,7 @@ def test_kinds_that_are_parked_when_in_doubt_wait_for_a_person(
     assert len(post.kept) == LETTERS
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
 def test_a_backup_is_whole_closed_to_others_and_made_while_somebody_writes(bench: Workbench, tmp_path: Path) -> None:
     with bench.database.write() as connection:
         connection.execute(update(message).values(last_reply="not committed yet"))
@@ -268,7 +268,7 @@ def test_a_backup_is_whole_closed_to_others_and_made_while_somebody_writes(bench
     assert not (tmp_path / "other.db").exists()
 
 
-@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("migrated_url", ["postgresql"], indirect=True)
 def test_for_postgresql_the_line_to_type_is_said_without_the_password(bench: Workbench, tmp_path: Path) -> None:
     with pytest.raises(WrongInput, match="pg_dump --format=custom --file=") as told:
         back_up(bench, tmp_path / "it is.dump")
@@ -276,9 +276,9 @@ def test_for_postgresql_the_line_to_type_is_said_without_the_password(bench: Wor
 
 
 def test_a_rollout_goes_on_from_the_backup_and_its_letters_have_the_message_ids_they_had(
-    database_url: str, tmp_path: Path, post: FaultServer
+    migrated_url: str, tmp_path: Path, post: FaultServer
 ) -> None:
-    bench = mailing(a_bench(database_url, tmp_path / "home"), post.address)
+    bench = mailing(a_bench(migrated_url, tmp_path / "home", migrated=True), post.address)
     with bench.database.write() as connection:
         some_users(connection)
         ten_learners(connection)

@@ -24,8 +24,8 @@ BERLIN = ZoneInfo("Europe/Berlin")
 
 
 @pytest.fixture
-def bench(database_url: str, tmp_path: Path) -> Any:
-    bench = world.a_bench(database_url, tmp_path)
+def bench(migrated_url: str, tmp_path: Path) -> Any:
+    bench = world.a_bench(migrated_url, tmp_path, migrated=True)
     with bench.database.write() as connection:
         world.some_users(connection)
         world.ten_learners(connection)
