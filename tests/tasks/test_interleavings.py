@@ -528,6 +528,7 @@ def walk(made: type[Interleavings], examples: int, steps: int) -> None:
         run_state_machine_as_test(made, settings=how)
 
 
+@pytest.mark.timeout(900)
 def test_a_thousand_steps_in_any_order_break_no_promise() -> None:
     with tempfile.TemporaryDirectory() as folder:
         walk(on_sqlite(Path(folder)), examples=30, steps=34)
