@@ -226,7 +226,10 @@ def exclude_planned(connection: Connection, rollout_id: int, plan: RolloutPlan, 
 
 
 def finish(connection: Connection, rollout_id: int, state: RolloutState, at: datetime, reason: str = "") -> bool:
-    """Bring a living rollout to its end: steps, gates and holds end with it. False if it had ended before."""
+    """Bring a living rollout to its end: steps, gates and holds end with it. False if it had ended before.
+
+    A step that is done or was rejected stays so: an answer is never taken back by an end.
+    """
     living = update(rollout).where(rollout.c.id == rollout_id, rollout.c.state.in_(ALIVE))
     if connection.execute(living.values(state=state.value, finished_at=at, reason=reason or None)).rowcount == 0:
         return False
@@ -239,7 +242,7 @@ def finish(connection: Connection, rollout_id: int, state: RolloutState, at: dat
         return True  # steps and gates stay as they are: for `resume`, or since all of them are done
     open_steps = select(rollout_step.c.id).where(
         rollout_step.c.rollout_id == rollout_id,
-        rollout_step.c.state.not_in([StepState.APPLIED.value, StepState.PASSED.value]),
+        rollout_step.c.state.not_in([StepState.APPLIED.value, StepState.PASSED.value, StepState.REJECTED.value]),
     )
     close_reviews(connection, select(proposal.c.id).where(proposal.c.step_id.in_(open_steps)), state.value, at)
     connection.execute(update(rollout_step).where(rollout_step.c.id.in_(open_steps)).values(state=state.value))

@@ -12,7 +12,7 @@ from models.ledger import Rollout
 from models.post_history import cancel
 from models.tables import certification, hold, message, training_type
 from models.unsent import UNSENT
-from models.words import LeftBecause, MessageState, RolloutState, StepSlug
+from models.words import LeftBecause, MessageState, RolloutState, StepSlug, StepState
 from tasks.workbench import Workbench
 
 
@@ -41,12 +41,14 @@ def end(
         drop_mail: cancel what is not sent yet, instead of sending the notices of assignments already made.
     """
     whole = ledger.load(connection, rollout_id, lock=True)
-    holding = ledger.steps(connection, rollout_id).get(StepSlug.DISABLE_AUTOMATIC_RECERTIFICATION)
+    steps = ledger.steps(connection, rollout_id)
+    holding, telling = steps.get(StepSlug.DISABLE_AUTOMATIC_RECERTIFICATION), steps.get(StepSlug.NOTIFY_LEARNERS)
+    refused = telling is not None and telling.state is StepState.REJECTED  # perhaps unseen by the run so far
     if whole.is_alive:
         _leave_to_people(connection, rollout_id, bench.today())
     if not lifecycle.finish(connection, rollout_id, state, bench.now(), reason):
         return False
-    _settle_mail(connection, bench, whole, state, actor, drop=drop_mail)
+    _settle_mail(connection, bench, whole, RolloutState.REJECTED if refused else state, actor, drop=drop_mail)
     detail = {"state": state.value, "reason": reason, "drop_mail": drop_mail}
     audit.record(
         connection, at=bench.now(), actor=actor, act="end-rollout", subject=f"rollout {rollout_id}", detail=detail

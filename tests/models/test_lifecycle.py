@@ -114,6 +114,13 @@ def test_a_change_of_course_that_cannot_be_is_refused_at_the_start_and_only_ther
     assert len(lifecycle.resolve(connection, a_plan(next_course=next_course))[1]) == 1
 
 
+def test_a_step_that_was_rejected_stays_so_however_the_rollout_ends(connection: Connection) -> None:
+    rollout, record = with_gate(connection)
+    ledger.set_step_state(connection, record.id, StepState.REJECTED)
+    assert lifecycle.finish(connection, rollout, RolloutState.CANCELLED, NOW)
+    assert states(connection, rollout) == ["passed", "rejected", *["cancelled"] * 4]
+
+
 @pytest.mark.parametrize(
     ("state", "expected"),
     [

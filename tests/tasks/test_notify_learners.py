@@ -9,7 +9,7 @@ from sqlalchemy import update
 
 from models.errors import WrongInput
 from models.tables import learner
-from models.words import RolloutState, StepSlug, StepState
+from models.words import Decision, RolloutState, StepSlug, StepState
 from tasks.rollouts import end_rollout
 from tests.world import (
     NOW,
@@ -116,14 +116,19 @@ def test_who_an_approver_takes_out_of_the_notices_is_not_told_at_the_end_either(
     assert notices(bench) == [("l1@example.com", "cancelled"), ("l4@example.com", "queued")]
 
 
-def test_notices_that_an_approver_rejected_are_not_sent(bench: Workbench) -> None:
-    from models.words import Decision
-
+@pytest.mark.parametrize(
+    "state", [RolloutState.REJECTED, RolloutState.CANCELLED, RolloutState.FAILED, RolloutState.EXPIRED]
+)
+def test_notices_that_an_approver_rejected_are_not_sent_however_the_rollout_ends(
+    bench: Workbench, state: RolloutState
+) -> None:
+    """Somebody may cancel it before the flow has seen the rejection."""
     rollout = three(bench, **REVIEWED)
     propose(bench, rollout, NOTIFY)
     answer(bench, rollout, decision=Decision.REJECT)
-    end_rollout(bench, rollout, RolloutState.REJECTED, "tests")
+    end_rollout(bench, rollout, state, "tests")
     assert {state for _, state in notices(bench)} == {"cancelled"}
+    assert step_state(bench, rollout, NOTIFY) is StepState.REJECTED
 
 
 @pytest.mark.parametrize(
