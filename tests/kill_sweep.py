@@ -210,7 +210,7 @@ class Sweep:
 
     def _judge_end(self) -> None:
         """Nobody is lost, nobody is assigned twice, nothing is left over: all is as if nothing had happened."""
-        left = self._without_needless_requests(look(self.house.bench))
+        left = self._as_if_sent(look(self.house.bench))
         compare(self._where, self._sending, left, self.whole)
         compare_post(self._where, left, self.house.post)
         if self.house.bench.database.is_sqlite:
@@ -219,13 +219,20 @@ class Sweep:
         self.rollouts += 1
         self.doubled += len(left.flagged)
 
-    def _without_needless_requests(self, left: Seen) -> Seen:
-        """Take for sent what was called off: requests that died under way, for a review that was answered meanwhile."""
+    def _as_if_sent(self, left: Seen) -> Seen:
+        """Take for sent what died under way and need not, or must not, go out again by itself.
+
+        Requests for a review that was answered meanwhile are called off; what several senders died over waits for a person.
+        """
         off = {key for key, state in left.message_ids.items() if state == MessageState.CANCELLED.value}
         died = {key for key in self._sending if key.startswith(f"<{MessageKind.REVIEW_REQUEST.value}.")}
         assert off <= died, f"{self._where}: called off without having been under way: {off - died}"
+        assert left.given_up <= left.flagged, f"{self._where}: given up without a flag: {left.given_up - left.flagged}"
+        waits = Counter(left.message_ids.values())[MessageState.UNCERTAIN.value]
+        assert waits == len(left.given_up), f"{self._where}: uncertain, and neither sent again nor given up"
+        settled = {MessageState.CANCELLED.value, MessageState.UNCERTAIN.value}
         messages: Counter[tuple[Any, ...]] = Counter()
         for (kind, to, state), number in left.facts["message"].items():
-            messages[kind, to, MessageState.SENT.value if state == MessageState.CANCELLED.value else state] += number
-        states = {key: state for key, state in left.message_ids.items() if key not in off}
+            messages[kind, to, MessageState.SENT.value if state in settled else state] += number
+        states = {key: state for key, state in left.message_ids.items() if state not in settled}
         return replace(left, facts={**left.facts, "message": messages}, message_ids=states)

@@ -17,6 +17,7 @@ from models.tables import hold, message, metadata, review, rollout
 from models.words import ALIVE, MessageState
 from tasks.applying import apply_step
 from tasks.deliver import deliver_mail
+from tasks.recording import MOST_COPIES
 from tasks.review import AnswerRefused
 from tasks.workbench import Workbench
 from tests.canonical import facts
@@ -53,10 +54,14 @@ class Tomorrow(Workbench):
 
 @dataclass
 class Seen:
-    """What is left in the end."""
+    """What is left in the end.
+
+    ``given_up`` are letters that senders died over so often that a person must say what becomes of them.
+    """
 
     facts: dict[str, Counter[tuple[Any, ...]]]
     flagged: set[str]
+    given_up: set[str]
     message_ids: dict[str, str]
     audit_holds: bool
     orphans: dict[str, int]
@@ -102,6 +107,7 @@ def look(bench: Workbench) -> Seen:
         return Seen(
             facts(connection),
             {row.message_id for row in rows if row.flagged},
+            {row.message_id for row in rows if row.state == MessageState.UNCERTAIN and row.attempts >= MOST_COPIES},
             {row.message_id: row.state for row in rows},
             audit.verify(connection) is None,
             _orphans(connection),
