@@ -70,8 +70,8 @@ def _settle_mail(
 ) -> None:
     """What was assigned is told, also when the rollout stops between assigning and telling.
 
-    But a notice that approvers took out of the list, or rejected, is never sent; and one whose review may yet be
-    opened again waits.
+    But what approvers rejected is never sent, nor, where the rollout has completed, what they took out of the list; and
+    a notice whose review may yet be opened again waits.
     """
     mine = and_(message.c.rollout_id == whole.id, message.c.learner_id.is_not(None))
     held = and_(mine, message.c.state == MessageState.HELD.value)
