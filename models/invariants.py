@@ -67,7 +67,8 @@ def check(connection: Connection) -> Iterator[Broken]:
     for invariant in INVARIANTS:
         found = invariant.broken().subquery()
         number = connection.execute(select(func.count()).select_from(found)).scalar_one()
-        rows = connection.execute(select(found.c.row, found.c.why).limit(SHOWN_ROWS)).all() if number else []
+        in_order = select(found).order_by(func.length(found.c.row), found.c.row).limit(SHOWN_ROWS)
+        rows = connection.execute(in_order).all() if number else []
         yield Broken(invariant, number, [(row.row, row.why) for row in rows])
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import Engine, event
 
 from models.database import Database
 from tests.postgres import BIN_VARIABLE, PostgresCluster, PostgresUnavailable
@@ -29,6 +31,13 @@ for name in list(os.environ):
         del os.environ[name]
 _prefect_home = tempfile.TemporaryDirectory(prefix="recert-prefect-home-", ignore_cleanup_errors=True)
 os.environ |= QUIET | {"PREFECT_HOME": _prefect_home.name}
+
+
+@event.listens_for(Engine, "connect")
+def _the_wrong_way_round(connection: Any, _: object) -> None:
+    """What is read in no order may come in any: let SQLite give it in the one that nobody expects."""
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("PRAGMA reverse_unordered_selects=ON").close()
 
 
 # What starts a Prefect server or a whole stack. Two at once would be late for each other's patience.

@@ -393,9 +393,10 @@ def writing(bench: Workbench) -> Iterator[Connection]:
 
 
 def rows(bench: Workbench, query: Select[Any] | Table) -> list[Row[Any]]:
-    """Read rows."""
+    """Read rows; those of a whole table in the order of its key."""
+    asked = select(query).order_by(*query.primary_key) if isinstance(query, Table) else query
     with bench.database.read() as connection:
-        return list(connection.execute(select(query) if isinstance(query, Table) else query))
+        return list(connection.execute(asked))
 
 
 def count(bench: Workbench, table: Table, *where: Any) -> int:

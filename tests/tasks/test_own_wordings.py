@@ -157,7 +157,8 @@ def test_a_broken_wording_in_the_database_keeps_its_own_letters_and_nobody_elses
     assert choose(bench, language="es").queued_again == 1
     assert deliver_mail(house, "tests", rollout_id=rollout).sent == 1
     assert texts(post)["l2"] == "Dear First2, do it.\n"
-    events = rows(bench, select(message_event).where(message_event.c.message_id == found["l2@example.com"].id))
+    history = select(message_event).where(message_event.c.message_id == found["l2@example.com"].id)
+    events = rows(bench, history.order_by(message_event.c.number))
     assert [event.what for event in events] == ["failed", "resolved-resend", "sent"]
     assert {row.state for row in rows(bench, select(message).where(message.c.to_address == "nobody"))} == {"failed"}
 
