@@ -14,11 +14,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, String, and_, cast, exists, func, literal, or_, select, update
 
 from models.holds import end_stray_holds
+from models.post_history import cancel
 from models.tables import (
     approval,
     assignment,
     certification,
     course,
+    exclusion,
     hold,
     message,
     message_event,
@@ -29,11 +31,12 @@ from models.tables import (
     rollout_step,
     rollout_training_type,
 )
-from models.words import ALIVE, CHANGING, MessageState
+from models.words import ALIVE, CHANGING, MessageKind, MessageState
 
 SHOWN_ROWS = 1_000
 _ALIVE = [state.value for state in ALIVE]
 _CHANGING = [outcome.value for outcome in CHANGING]
+_WAITING = [MessageState.QUEUED.value, MessageState.DEFERRED.value]
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,15 +220,13 @@ def _types_freed(connection: Connection, at: datetime) -> int:
 
 def _mail_moves() -> Select[Any]:
     """Mail that is to leave has a moment when it is tried next."""
-    waiting = [MessageState.QUEUED.value, MessageState.DEFERRED.value]
     return _found("mail", message.c.id, "waits, and would never be tried:", message.c.state).where(
-        message.c.state.in_(waiting), message.c.next_try_at.is_(None)
+        message.c.state.in_(_WAITING), message.c.next_try_at.is_(None)
     )
 
 
 def _mail_due(connection: Connection, at: datetime) -> int:
-    waiting = [MessageState.QUEUED.value, MessageState.DEFERRED.value]
-    stuck = update(message).where(message.c.state.in_(waiting), message.c.next_try_at.is_(None))
+    stuck = update(message).where(message.c.state.in_(_WAITING), message.c.next_try_at.is_(None))
     return connection.execute(stuck.values(next_try_at=at)).rowcount
 
 
@@ -257,6 +258,24 @@ def _mail_held() -> Select[Any]:
     )
 
 
+def _to_who_is_out() -> ColumnElement[bool]:
+    """Notices of a renewal that are to leave though an approver took their learner out of that rollout."""
+    standing = exclusion.c.released_at.is_(None) & (exclusion.c.rollout_id == message.c.rollout_id)
+    out = exists(select(literal(1)).where(standing, exclusion.c.learner_id == message.c.learner_id))
+    notice = message.c.kind == MessageKind.RECERTIFICATION.value
+    return and_(notice, message.c.state.in_(_WAITING), out.correlate(message))
+
+
+def _mail_to_who_is_out() -> Select[Any]:
+    return _found("mail", message.c.id, "goes to who was taken out of rollout", message.c.rollout_id).where(
+        _to_who_is_out()
+    )
+
+
+def _mail_kept_back(connection: Connection, at: datetime) -> int:
+    return cancel(connection, _to_who_is_out(), at=at, by="recert doctor", reply="taken out by an approver")
+
+
 INVARIANTS = (
     Invariant("completion", "a certification knows its newest completion", _completion_kept),
     Invariant("cycles", "no assignment is beyond its certification's last cycle", _cycles_counted),
@@ -274,4 +293,5 @@ INVARIANTS = (
     Invariant("mail-sent", "sent mail has its moment", _mail_sent_when),
     Invariant("mail-history", "each mail's history is whole", _mail_history),
     Invariant("mail-held", "held mail has a rollout that may release it", _mail_held),
+    Invariant("mail-taken-out", "who was taken out gets no notice", _mail_to_who_is_out, _mail_kept_back),
 )

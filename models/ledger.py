@@ -51,6 +51,11 @@ class StepRecord:
         """Whether nothing of it is left to do."""
         return self.state in (StepState.APPLIED, StepState.PASSED)
 
+    @property
+    def is_decided(self) -> bool:
+        """Whether its list is carried out or refused, so that who is not on it now never will be."""
+        return self.is_done or self.state is StepState.REJECTED
+
 
 @dataclass(frozen=True, slots=True)
 class Rollout:

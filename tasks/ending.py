@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from datetime import date
 
-from sqlalchemy import Connection, and_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, or_, select, update
 
 from models import audit, choices, ledger, lifecycle
 from models.automatic import leave_to_people
-from models.ledger import Rollout
+from models.ledger import Rollout, StepRecord
 from models.post_history import cancel
-from models.tables import certification, hold, message, training_type
+from models.tables import certification, exclusion, hold, message, training_type
 from models.unsent import UNSENT
-from models.words import LeftBecause, MessageState, RolloutState, StepSlug, StepState
+from models.words import LeftBecause, MessageState, RolloutState, StepSlug
 from tasks.workbench import Workbench
 
 
@@ -43,12 +43,11 @@ def end(
     whole = ledger.load(connection, rollout_id, lock=True)
     steps = ledger.steps(connection, rollout_id)
     holding, telling = steps.get(StepSlug.DISABLE_AUTOMATIC_RECERTIFICATION), steps.get(StepSlug.NOTIFY_LEARNERS)
-    refused = telling is not None and telling.state is StepState.REJECTED  # perhaps unseen by the run so far
     if whole.is_alive:
         _leave_to_people(connection, rollout_id, bench.today())
     if not lifecycle.finish(connection, rollout_id, state, bench.now(), reason):
         return False
-    _settle_mail(connection, bench, whole, RolloutState.REJECTED if refused else state, actor, drop=drop_mail)
+    _settle_mail(connection, bench, whole, state, actor, telling, drop=drop_mail)
     detail = {"state": state.value, "reason": reason, "drop_mail": drop_mail}
     audit.record(
         connection, at=bench.now(), actor=actor, act="end-rollout", subject=f"rollout {rollout_id}", detail=detail
@@ -66,24 +65,43 @@ def _leave_to_people(connection: Connection, rollout_id: int, today: date) -> No
 
 
 def _settle_mail(
-    connection: Connection, bench: Workbench, whole: Rollout, state: RolloutState, actor: str, *, drop: bool
+    connection: Connection,
+    bench: Workbench,
+    whole: Rollout,
+    state: RolloutState,
+    actor: str,
+    telling: StepRecord | None,
+    *,
+    drop: bool,
 ) -> None:
     """What was assigned is told, also when the rollout stops between assigning and telling.
 
-    But what approvers rejected is never sent, nor, where the rollout has completed, what they took out of the list; and
-    a notice whose review may yet be opened again waits.
+    But not what approvers rejected or took out of the list, though the run may not have seen that yet; and a notice
+    whose review may yet be opened again waits.
     """
-    mine = and_(message.c.rollout_id == whole.id, message.c.learner_id.is_not(None))
-    held = and_(mine, message.c.state == MessageState.HELD.value)
+    held = _letters(whole.id, MessageState.HELD)
     if drop:
-        unsent = and_(mine, message.c.state.in_([unsent.value for unsent in UNSENT]))
-        cancel(connection, unsent, at=bench.now(), by=actor, reply="dropped with its rollout")
-    elif state in (RolloutState.COMPLETED, RolloutState.REJECTED):
-        cancel(connection, held, at=bench.now(), by=actor, reply="not on the approved list")
+        _cancel(connection, bench, _letters(whole.id, *UNSENT), actor, "dropped with its rollout")
+    elif state in (RolloutState.COMPLETED, RolloutState.REJECTED) or (telling and telling.is_decided):
+        _cancel(connection, bench, held, actor, "not on the approved list")
     elif state is RolloutState.CANCELLED or StepSlug.NOTIFY_LEARNERS not in whole.plan.reviews.steps:
-        released = update(message).where(held)
+        out = select(exclusion.c.learner_id).where(
+            exclusion.c.rollout_id == whole.id, exclusion.c.released_at.is_(None)
+        )
+        _cancel(connection, bench, held & message.c.learner_id.in_(out), actor, "taken out by an approver")
         leaves_at = bench.now() + choices.read(connection).mail_hold
-        connection.execute(released.values(state=MessageState.QUEUED.value, next_try_at=leaves_at))
+        released = update(message).where(held).values(state=MessageState.QUEUED.value, next_try_at=leaves_at)
+        connection.execute(released)
+
+
+def _letters(rollout_id: int, *states: MessageState) -> ColumnElement[bool]:
+    """A rollout's letters to and about learners."""
+    within = message.c.state.in_([state.value for state in states])
+    return and_(message.c.rollout_id == rollout_id, message.c.learner_id.is_not(None), within)
+
+
+def _cancel(connection: Connection, bench: Workbench, which: ColumnElement[bool], actor: str, reply: str) -> None:
+    cancel(connection, which, at=bench.now(), by=actor, reply=reply)
 
 
 def _switch_off(connection: Connection, bench: Workbench, whole: Rollout) -> None:

@@ -35,6 +35,7 @@ from models import audit, invariants, ledger, people
 from models.database import Database
 from models.errors import GateClosed, LeaseLost, Refused
 from models.lifecycle import AlreadyRunning
+from models.plan import Reviews
 from models.tables import (
     app_user,
     approval,
@@ -49,7 +50,7 @@ from models.tables import (
     rollout_item,
     rollout_step,
 )
-from models.words import ALIVE, Channel, Decision, MessageState, Role, RolloutState, StepState
+from models.words import ALIVE, Channel, Decision, MessageState, Role, RolloutState, StepSlug, StepState
 from tasks import rollouts
 from tasks.applying import apply_step
 from tasks.checklist import STEPS
@@ -93,6 +94,8 @@ PEOPLE = (APPROVER, SECOND, THIRD)
 KINDS = (("conduct",), ("privacy",), ("conduct", "privacy"))
 FINAL = {StepState.APPLIED, StepState.PASSED, StepState.REJECTED, StepState.CANCELLED}
 AFTER_APPROVED = {StepState.APPROVED, StepState.IN_REVIEW, StepState.APPLIED, StepState.CANCELLED, StepState.EXPIRED}
+# The default of a plan, and one that comes to its last list sooner and stops there, too.
+REVIEWED = (Reviews().steps, [StepSlug.RECERTIFY_DUE, StepSlug.NOTIFY_LEARNERS])
 WRONG_CODES = 5
 RUNS = st.integers(0, 1)
 SELDOM = st.sampled_from([False, False, False, True])
@@ -193,18 +196,18 @@ class Interleavings(RuleBasedStateMachine):
 
     # what may happen
 
-    @initialize(kinds=st.sampled_from(KINDS), needed=st.sampled_from([1, 2, 2]))
-    def begin(self, kinds: tuple[str, ...], needed: int) -> None:
-        self.start(kinds, needed)
+    @initialize(kinds=st.sampled_from(KINDS), needed=st.sampled_from([1, 2, 2]), steps=st.sampled_from(REVIEWED))
+    def begin(self, kinds: tuple[str, ...], needed: int, steps: list[StepSlug]) -> None:
+        self.start(kinds, needed, steps)
         self.go_on(0, None, "before", posted=False)
         if self.known and len(kinds) == 1:
-            self.start(KINDS[1 - KINDS.index(kinds)], 1)
+            self.start(KINDS[1 - KINDS.index(kinds)], 1, steps)
             self.go_on(1, None, "before", posted=False)
 
-    @rule(kinds=st.sampled_from(KINDS), needed=st.integers(1, 2))
-    def start(self, kinds: tuple[str, ...], needed: int) -> None:
+    @rule(kinds=st.sampled_from(KINDS), needed=st.integers(1, 2), steps=st.sampled_from(REVIEWED))
+    def start(self, kinds: tuple[str, ...], needed: int, steps: list[StepSlug]) -> None:
         refused = bool(self.taken() & set(kinds)) or len(self.enabled) < needed
-        reviews = {"approvals_required": needed}
+        reviews = {"approvals_required": needed, "steps": steps}
         if refused:
             with pytest.raises(Refused):
                 started(self.bench, training_types=list(kinds), reviews=reviews)

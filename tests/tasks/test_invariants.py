@@ -12,6 +12,7 @@ from models.tables import (
     assignment,
     certification,
     course,
+    exclusion,
     hold,
     message,
     rollout,
@@ -139,6 +140,14 @@ BREAKS: dict[str, list[Any]] = {
         update(rollout).values(state="cancelled"),
         update(rollout_training_type).values(alive=False),
         delete(hold),
+    ],
+    "mail-taken-out": [
+        insert(exclusion).from_select(
+            ["rollout_id", "learner_id", "excluded_by", "excluded_at"],
+            select(message.c.rollout_id, message.c.learner_id, literal("x"), literal(NOW, hold.c.held_at.type)).where(
+                message.c.kind == "recertification", message.c.learner_id.is_not(None)
+            ),
+        )
     ],
 }
 

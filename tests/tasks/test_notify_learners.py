@@ -10,6 +10,7 @@ from sqlalchemy import update
 from models.errors import WrongInput
 from models.tables import learner
 from models.words import Decision, RolloutState, StepSlug, StepState
+from tasks.exclusions import release
 from tasks.rollouts import end_rollout
 from tests.world import (
     NOW,
@@ -107,13 +108,35 @@ def test_where_nothing_was_renewed_the_step_is_passed(bench: Workbench) -> None:
     assert step_state(bench, rollout, NOTIFY) is StepState.PASSED
 
 
-def test_who_an_approver_takes_out_of_the_notices_is_not_told_at_the_end_either(bench: Workbench) -> None:
+@pytest.mark.parametrize("state", [RolloutState.COMPLETED, RolloutState.CANCELLED, RolloutState.FAILED])
+def test_who_an_approver_takes_out_of_the_notices_is_not_told_at_the_end_either(
+    bench: Workbench, state: RolloutState
+) -> None:
     rollout = three(bench, **REVIEWED)
     propose(bench, rollout, NOTIFY)
     approve(bench, rollout, exclude=("L1@EXAMPLE.COM",))
     put_into_effect(bench, rollout, NOTIFY)
-    end_rollout(bench, rollout, RolloutState.COMPLETED, "tests")
+    end_rollout(bench, rollout, state, "tests")
     assert notices(bench) == [("l1@example.com", "cancelled"), ("l4@example.com", "queued")]
+
+
+def test_who_was_taken_out_is_not_told_where_the_rollout_is_cancelled_before_the_list_is_carried_out(
+    bench: Workbench,
+) -> None:
+    rollout = three(bench, **REVIEWED)
+    propose(bench, rollout, NOTIFY)
+    approve(bench, rollout, exclude=("L1@EXAMPLE.COM",))
+    end_rollout(bench, rollout, RolloutState.CANCELLED, "tests")
+    assert notices(bench) == [("l1@example.com", "cancelled"), ("l4@example.com", "queued")]
+
+
+def test_who_was_taken_out_and_let_in_again_is_told_after_all(bench: Workbench) -> None:
+    rollout = three(bench, **REVIEWED)
+    propose(bench, rollout, NOTIFY)
+    approve(bench, rollout, exclude=("L1@EXAMPLE.COM",))
+    release(bench, rollout, ["E1"], "tests")
+    end_rollout(bench, rollout, RolloutState.CANCELLED, "tests")
+    assert {state for _, state in notices(bench)} == {"queued"}
 
 
 @pytest.mark.parametrize(
