@@ -30,6 +30,7 @@ from models import audit, invariants
 from models.errors import Unreachable
 from models.tables import message
 from models.words import MessageKind, MessageState
+from tasks.recording import MOST_COPIES
 from tests.crashes import forked, read
 from tests.lives import compare, compare_post, live, look, small_chunks
 
@@ -86,7 +87,7 @@ class Sweep:
     struck: Counter[Death] = field(default_factory=Counter)
     rollouts: int = 0
     doubled: int = 0
-    _sending: set[str] = field(default_factory=set)
+    _died_over: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self._draw = random.Random(self.seed)
@@ -126,7 +127,7 @@ class Sweep:
     def _begin(self) -> None:
         self.house.tidy()
         self.house.post.kept.clear()
-        self._sending.clear()
+        self._died_over.clear()
 
     def _lives_until(self, death: Death, moments: int) -> bool:
         """One life to a drawn moment. False: the rollout came to its end, nothing having been felt of a death."""
@@ -203,7 +204,7 @@ class Sweep:
         """In the midst of it all, nothing is half done."""
         with self.house.bench.database.read() as connection:
             marked = message.c.state == MessageState.SENDING.value
-            self._sending |= set(connection.scalars(select(message.c.message_id).where(marked)))
+            self._died_over.update(connection.scalars(select(message.c.message_id).where(marked)))
             broken = [each.invariant.says for each in invariants.check(connection) if each.number]
             assert not broken, f"{self._where}: has broken {broken}"
             assert audit.verify(connection) is None, self._where
@@ -211,7 +212,7 @@ class Sweep:
     def _judge_end(self) -> None:
         """Nobody is lost, nobody is assigned twice, nothing is left over: all is as if nothing had happened."""
         left = self._as_if_sent(look(self.house.bench))
-        compare(self._where, self._sending, left, self.whole)
+        compare(self._where, set(self._died_over), left, self.whole)
         compare_post(self._where, left, self.house.post)
         if self.house.bench.database.is_sqlite:
             with self.house.bench.database.read() as connection:
@@ -225,9 +226,10 @@ class Sweep:
         Requests for a review that was answered meanwhile are called off; what several senders died over waits for a person.
         """
         off = {key for key, state in left.message_ids.items() if state == MessageState.CANCELLED.value}
-        died = {key for key in self._sending if key.startswith(f"<{MessageKind.REVIEW_REQUEST.value}.")}
+        died = {key for key in self._died_over if key.startswith(f"<{MessageKind.REVIEW_REQUEST.value}.")}
         assert off <= died, f"{self._where}: called off without having been under way: {off - died}"
-        assert left.given_up <= left.flagged, f"{self._where}: given up without a flag: {left.given_up - left.flagged}"
+        early = {key: self._died_over[key] for key in left.given_up if self._died_over[key] < MOST_COPIES}
+        assert not early, f"{self._where}: given up after too few deaths: {early}"
         waits = Counter(left.message_ids.values())[MessageState.UNCERTAIN.value]
         assert waits == len(left.given_up), f"{self._where}: uncertain, and neither sent again nor given up"
         settled = {MessageState.CANCELLED.value, MessageState.UNCERTAIN.value}
