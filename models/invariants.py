@@ -31,7 +31,7 @@ from models.tables import (
     rollout_step,
     rollout_training_type,
 )
-from models.words import ALIVE, CHANGING, MessageKind, MessageState
+from models.words import ALIVE, CHANGING, RESUMABLE, MessageKind, MessageState
 
 SHOWN_ROWS = 1_000
 _ALIVE = [state.value for state in ALIVE]
@@ -251,8 +251,8 @@ def _mail_history() -> Select[Any]:
 
 
 def _mail_held() -> Select[Any]:
-    """A notice is held only for a rollout that may still release it: a failed one may be resumed."""
-    over = select(rollout.c.id).where(rollout.c.state.not_in([*_ALIVE, "failed"]))
+    """A notice is held only for a rollout that may still release it, perhaps once it is resumed."""
+    over = select(rollout.c.id).where(rollout.c.state.not_in([*_ALIVE, *(state.value for state in RESUMABLE)]))
     return _found("mail", message.c.id, "is held by the ended rollout", message.c.rollout_id).where(
         message.c.state == MessageState.HELD.value, message.c.rollout_id.in_(over)
     )

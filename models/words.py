@@ -154,6 +154,7 @@ class RolloutState(StrEnum):
 
 
 ALIVE = (RolloutState.RUNNING, RolloutState.WAITING, RolloutState.IN_REVIEW)
+RESUMABLE = (RolloutState.FAILED, RolloutState.EXPIRED)
 
 
 class LeftBecause(StrEnum):

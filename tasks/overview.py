@@ -12,7 +12,7 @@ from models.ledger import Rollout, StepRecord
 from models.outbox import USER_PREFIX
 from models.reviews import Gate, Given
 from models.tables import app_user, message, review_request
-from models.words import MessageKind, MessageState, RolloutState, StepSlug, StepState
+from models.words import RESUMABLE, MessageKind, MessageState, RolloutState, StepSlug, StepState
 from tasks.checklist import STEPS
 from tasks.wording import in_words
 
@@ -127,7 +127,7 @@ def _while_waiting(current: StepRecord, title: str) -> str:
 
 
 def _after_the_end(rollout: Rollout) -> str:
-    if rollout.state in (RolloutState.FAILED, RolloutState.EXPIRED):
+    if rollout.state in RESUMABLE:
         return f"nothing, unless an operator goes on with: recert rollout resume {rollout.id} --as EMAIL"
     return "nothing: it has ended"
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import update
 
+from models import invariants
 from models.errors import WrongInput
 from models.tables import learner
 from models.words import Decision, RolloutState, StepSlug, StepState
@@ -171,6 +172,8 @@ def test_what_an_end_between_assigning_and_telling_does_to_the_notices(
     rollout = three(bench, **plan)
     end_rollout(bench, rollout, state, "tests", drop_mail=drop)
     assert {state for _, state in notices(bench)} == {left}
+    with bench.database.read() as connection:
+        assert not [each.rows for each in invariants.check(connection) if each.number]
 
 
 def test_only_who_is_on_the_list_can_be_taken_out(bench: Workbench) -> None:
