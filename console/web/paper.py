@@ -16,7 +16,7 @@ from urllib.parse import quote, urlencode
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse, RedirectResponse, StreamingResponse
 
 from console.web.visit import Visit
@@ -29,6 +29,7 @@ from tasks.wording import OUTCOME_WORDS, in_words
 HOUSE = Path(__file__).parents[1]
 SEE_OTHER = 303
 ROWS_AT_ONCE = 500
+SHORT_ADDRESS = 16  # it fits into any column
 # What a page says after it was sent here by an order; only these lines, never one out of the address.
 SAID = {
     "reminded": "The approvers are asked again by mail.",
@@ -122,7 +123,7 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )
     made.filters |= {
-        "day": _day, "number": _number, "label": _label, "in_words": in_words, "outcome": _outcome, "step": _step, "sentence": _sentence, "flag_slugs": flag_slugs,
+        "day": _day, "number": _number, "label": _label, "address": _address, "in_words": in_words, "outcome": _outcome, "step": _step, "sentence": _sentence, "flag_slugs": flag_slugs,
         "json": lambda value: json.dumps(value, ensure_ascii=False, sort_keys=True), "segment": lambda value: quote(value, safe=""),
     }  # fmt: skip
     made.globals |= {"query": _query, "changing": CHANGES}
@@ -155,6 +156,11 @@ def _label(slug: str) -> str:
     """A slug as a label: ``past-due`` → ``Past due``."""
     words = str(slug).replace("-", " ").replace("_", " ")
     return words[:1].upper() + words[1:]
+
+
+def _address(value: str) -> Markup:
+    """An address that, where it is too long for a line, goes on at its @."""
+    return escape(value).replace("@", Markup("<wbr>@")) if len(value) > SHORT_ADDRESS else escape(value)
 
 
 def _sentence(text: str) -> str:

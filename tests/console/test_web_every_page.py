@@ -14,7 +14,7 @@ from models import people
 from models.words import Role
 from tasks.settings_orders import place_setting
 from tasks.workbench import Workbench
-from tests.console.windows import EVERY_RULE, OF_COLOURS, faults, too_wide
+from tests.console.windows import EVERY_RULE, OF_COLOURS, faults, hidden_to_the_side, too_wide
 from tests.tasks.test_outbox import queue
 from tests.world import NOW, writing
 
@@ -37,13 +37,14 @@ def places() -> list[str]:
 
 
 def looked_at(page: Page, name: str) -> Iterator[str]:
-    """What is wrong with the page that is open: in light and dark, and at 320 pixels."""
+    """What is wrong with the page that is open: in light and dark, on a telephone, a tablet and a small window."""
     for scheme, options in (("light", EVERY_RULE), ("dark", OF_COLOURS)):
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
         yield from faults(page, name, options)
-    page.set_viewport_size({"width": 320, "height": 900})
-    yield from too_wide(page, f"{name}, 320 px")
-    page.set_viewport_size({"width": 1280, "height": 900})
+    for width in (320, 720, 840, 1024, 1180, 1280):
+        page.set_viewport_size({"width": width, "height": 900})
+        yield from too_wide(page, f"{name}, {width} px")
+        yield from hidden_to_the_side(page, f"{name}, {width} px")
 
 
 def a_file_is_read(bench: Workbench) -> None:

@@ -114,3 +114,11 @@ def too_wide(page: Page, where: str) -> Iterator[str]:
     excess = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     if excess > 0:
         yield f"{where}: {excess} px too wide"
+
+
+def hidden_to_the_side(page: Page, where: str) -> Iterator[str]:
+    """Lists of which a part is only seen by scrolling to the side."""
+    for list_ in page.locator(".scroll").all():
+        excess = list_.evaluate("list => list.scrollWidth - list.clientWidth")
+        if excess > 0:
+            yield f"{where}: a list has {excess} px to the side"
