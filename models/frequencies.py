@@ -27,6 +27,11 @@ def shown(months: int | None) -> str:
     return NEVER if months is None else str(months)
 
 
+def in_words(text: str) -> str:
+    """A frequency's text as a sentence says it: ``every 12 months``, ``every month``, ``never``."""
+    return text if text == NEVER else "every month" if text == "1" else f"every {text} months"
+
+
 def frequencies(connection: Connection) -> dict[str, str]:
     """Course code → frequency as text, by code."""
     rows = connection.execute(select(course.c.code, course.c.frequency_months).order_by(course.c.code))

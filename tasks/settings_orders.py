@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from models import choices, lifecycle, people
 from models.errors import Refused, WrongInput
-from models.frequencies import FREQUENCY
+from models.frequencies import FREQUENCY, in_words
 from models.orders import Order, action_plan
 from models.roster import training_type_ids
 from models.words import DateBasis, Role, StepSlug
@@ -47,10 +47,17 @@ def place_setting(bench: Workbench, name: str, value: str, email: str) -> Placed
         set_ = choices.read(connection)
         basis = DateBasis(after) if name == DATE_BASIS else set_.date_basis
         order = _order({name: after}, {name: before}, basis)
-        told = f"{name} = {after}, applied to all (was {before})"
-        plan = action_plan(told, types, order, today=today, due_in_days=set_.default_due_days)
+        plan = action_plan(_told(name, before, after), types, order, today=today, due_in_days=set_.default_due_days)
         rollout_id = lifecycle.start_action(connection, plan, requester, at=at, today=today)
         return Placed(rollout_id, None, propose(connection, bench, rollout_id, order.action), order.review)
+
+
+def _told(name: str, before: str, after: str) -> str:
+    """What the order is called on pages and in mails."""
+    if name == DATE_BASIS:
+        return f"Dates counted from the {after} (was {before}), applied to all"
+    course = name.removeprefix(FREQUENCY)
+    return f"Frequency of {course}: {in_words(after)} (was {in_words(before)}), applied to all"
 
 
 def _order(settings: dict[str, str], before: dict[str, str], basis: DateBasis) -> Order:

@@ -135,6 +135,20 @@ def test_applied_to_all_every_course_is_counted_anew_and_what_was_set_by_hand_is
     assert mails(bench) == [(kind, to, state) for kind, to, state in mails(bench) if kind == "review-request"]
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "called"),
+    [
+        ("frequency.C-1", "1", "Frequency of C-1: every month (was every 12 months), applied to all"),
+        ("frequency.C-1", "never", "Frequency of C-1: never (was every 12 months), applied to all"),
+        ("date_basis", "assignment", "Dates counted from the assignment (was completion), applied to all"),
+    ],
+)
+def test_the_order_is_called_by_what_it_does(bench: Workbench, name: str, value: str, called: str) -> None:
+    rollout_id = settle(bench, name, value)
+    with bench.database.read() as connection:
+        assert ledger.load(connection, rollout_id).name == called
+
+
 def test_the_approver_reads_what_is_chosen_and_how_many_move_of_which_course(bench: Workbench) -> None:
     with writing(bench) as connection:
         a_learner(connection, 1, Held(completed="2026-03-01", own_on="2027-03-01", override="2027-02-01"))
@@ -143,7 +157,7 @@ def test_the_approver_reads_what_is_chosen_and_how_many_move_of_which_course(ben
     rollout_id = settle(bench, "frequency.C-1", "6")
     with bench.database.read() as connection:
         whole, steps = ledger.load(connection, rollout_id), ledger.steps(connection, rollout_id)
-    assert whole.name == "frequency.C-1 = 6, applied to all (was 12)"
+    assert whole.name == "Frequency of C-1: every 6 months (was every 12 months), applied to all"
     assert summary(steps[SLUG]) == [
         "2 of C-1",
         "1 of P-1",
