@@ -17,7 +17,7 @@ from models.tables import (
     rollout,
     rollout_step,
 )
-from models.words import ALIVE, RolloutState, StepSlug, StepState
+from models.words import ALIVE, RESUMABLE, RolloutState, StepSlug, StepState
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,11 @@ class Rollout:
     def is_alive(self) -> bool:
         """Whether it has not come to its end."""
         return self.state in ALIVE
+
+    @property
+    def is_resumable(self) -> bool:
+        """Whether it has ended, but not for good."""
+        return self.state in RESUMABLE
 
     @property
     def is_direct(self) -> bool:

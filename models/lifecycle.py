@@ -27,7 +27,7 @@ from models.tables import (
     rollout_training_type,
     training_type,
 )
-from models.words import ALIVE, RolloutState, StepSlug, StepState
+from models.words import ALIVE, RESUMABLE, RolloutState, StepSlug, StepState
 
 # Who is named for what the upkeep starts and does by itself.
 UPKEEP = "upkeep"
@@ -226,12 +226,14 @@ def exclude_planned(connection: Connection, rollout_id: int, plan: RolloutPlan, 
 
 
 def finish(connection: Connection, rollout_id: int, state: RolloutState, at: datetime, reason: str = "") -> bool:
-    """Bring a living rollout to its end: steps, gates and holds end with it. False if it had ended before.
+    """Bring a rollout to its end: steps, gates and holds end with it. False if it had ended before.
 
-    A step that is done or was rejected stays so: an answer is never taken back by an end.
+    One that could be resumed has not ended for good: it may yet be cancelled. A step that is done or was rejected stays
+    so: an answer is never taken back by an end.
     """
-    living = update(rollout).where(rollout.c.id == rollout_id, rollout.c.state.in_(ALIVE))
-    if connection.execute(living.values(state=state.value, finished_at=at, reason=reason or None)).rowcount == 0:
+    endable = (*ALIVE, *RESUMABLE) if state is RolloutState.CANCELLED else ALIVE
+    whole = update(rollout).where(rollout.c.id == rollout_id, rollout.c.state.in_(endable))
+    if connection.execute(whole.values(state=state.value, finished_at=at, reason=reason or None)).rowcount == 0:
         return False
     mine = rollout_training_type.c.rollout_id == rollout_id
     connection.execute(update(rollout_training_type).where(mine).values(alive=False))

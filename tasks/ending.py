@@ -26,7 +26,7 @@ def end(
     *,
     drop_mail: bool = False,
 ) -> bool:
-    """End a rollout in the open unit of work; False if it had ended before.
+    """End a rollout in the open unit of work; False if it had ended before. What could be resumed may yet be cancelled.
 
     Aligned dates and assignments stay. Automatic recertification is switched off, as an act of its own, where the plan
     does not want it restored.
@@ -52,7 +52,7 @@ def end(
     audit.record(
         connection, at=bench.now(), actor=actor, act="end-rollout", subject=f"rollout {rollout_id}", detail=detail
     )
-    if holding is not None and holding.is_done and not whole.plan.restore_automatic:
+    if whole.is_alive and holding is not None and holding.is_done and not whole.plan.restore_automatic:
         _switch_off(connection, bench, whole)
     return True
 

@@ -12,7 +12,7 @@ from models.ledger import Rollout, StepRecord
 from models.outbox import USER_PREFIX
 from models.reviews import Gate, Given
 from models.tables import app_user, message, review_request
-from models.words import RESUMABLE, MessageKind, MessageState, RolloutState, StepSlug, StepState
+from models.words import MessageKind, MessageState, RolloutState, StepSlug, StepState
 from tasks.checklist import STEPS
 from tasks.wording import in_words
 
@@ -53,15 +53,15 @@ def overview(connection: Connection, rollout_id: int) -> Overview:
     steps = ledger.steps(connection, rollout_id)
     proposals = [record.proposal.id for record in steps.values() if record.proposal]
     gate = reviews.open_gate_of(connection, rollout_id)
-    asked = _asked(connection, gate)
+    asked, mail = _asked(connection, gate), mail_by_state(connection, rollout_id)
     return Overview(
         rollout,
         steps,
         reviews.answers(connection, proposals),
         gate,
         asked,
-        mail_by_state(connection, rollout_id),
-        _next(rollout, steps, gate, asked),
+        mail,
+        _next(rollout, steps, gate, asked) if rollout.is_alive else _after_the_end(rollout, mail.get("held", 0)),
     )
 
 
@@ -103,8 +103,6 @@ def _asked(connection: Connection, gate: Gate | None) -> list[tuple[str, str]]:
 
 def _next(rollout: Rollout, steps: dict[StepSlug, StepRecord], gate: Gate | None, asked: list[tuple[str, str]]) -> str:
     """What happens next, when, and who must act."""
-    if not rollout.is_alive:
-        return _after_the_end(rollout)
     if rollout.confirmed_at is None:
         how = "it where it was ordered" if rollout.action else "the start with the code that was mailed"
         return f"{rollout.requested_by} must confirm {how}"
@@ -126,10 +124,16 @@ def _while_waiting(current: StepRecord, title: str) -> str:
     return f"“{title}” opens on {in_words(current.opens_on)}; nobody must act before"
 
 
-def _after_the_end(rollout: Rollout) -> str:
-    if rollout.state in RESUMABLE:
-        return f"nothing, unless an operator goes on with: recert rollout resume {rollout.id} --as EMAIL"
-    return "nothing: it has ended"
+def _after_the_end(rollout: Rollout, held: int) -> str:
+    """Where it stopped between assigning and telling, its learners wait to be told."""
+    if not rollout.is_resumable:
+        return "nothing: it has ended"
+    resumed = f"nothing, unless an operator goes on with: recert rollout resume {rollout.id} --as EMAIL"
+    waiting = (
+        f"{held:,} {'learner who is' if held == 1 else 'learners who are'} assigned {'waits' if held == 1 else 'wait'}"
+    )
+    told = f"{waiting} to be told: by that, or at once by: recert rollout cancel {rollout.id} --as EMAIL"
+    return f"{resumed}; {told}" if held else resumed
 
 
 def step_json(record: StepRecord, given: list[Given]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from models import audit, lease, ledger, lifecycle
 from models.errors import Refused
 from models.ledger import Rollout
-from models.words import RESUMABLE, RolloutState, StepSlug, StepState
+from models.words import RolloutState, StepSlug, StepState
 from tasks.review import withdraw
 from tasks.workbench import Workbench
 
@@ -51,7 +51,7 @@ def resume(bench: Workbench, rollout_id: int, actor: str) -> None:
 
 def _resumable(connection: Connection, bench: Workbench, rollout_id: int) -> Rollout:
     rollout = ledger.load(connection, rollout_id)
-    if rollout.state not in RESUMABLE:
+    if not rollout.is_resumable:
         raise NotResumable(
             f"rollout {rollout_id} is {rollout.state.value}: only one that failed or expired can be resumed"
         )

@@ -263,7 +263,7 @@ def mail_untried(connection: Connection, rollout_id: int) -> int:
 def end_rollout(
     bench: Workbench, rollout_id: int, state: RolloutState, actor: str, reason: str = "", *, drop_mail: bool = False
 ) -> bool:
-    """Bring a rollout to its end, whatever end that is; False if it had ended before.
+    """Bring a rollout to its end, whatever end that is; False if it had ended before (one to be resumed may be cancelled).
 
     Aligned dates and assignments stay. Notices of assignments already made are still sent, unless *drop_mail*.
     Automatic recertification is switched off, as an act of its own, where the plan does not want it restored.

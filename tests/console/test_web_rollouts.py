@@ -14,6 +14,7 @@ from models.tables import message, rollout
 from models.words import RolloutState, StepSlug
 from tasks import ordering
 from tasks.ordering import Asked
+from tasks.rollouts import end_rollout
 from tasks.workbench import Workbench
 from tests import world
 from tests.console.browser import Browser, Form, Seen
@@ -190,6 +191,20 @@ def test_a_rollout_is_cancelled_once_and_whoever_comes_late_is_told(
     assert refused.status == 409
     assert "has ended already" in refused.text
     assert "a test" in refused.text
+
+
+def test_a_rollout_that_could_be_resumed_may_be_cancelled_instead(
+    opal: Browser, at_gate: int, bench: Workbench
+) -> None:
+    assert at_gate == 1
+    assert end_rollout(bench, 1, RolloutState.EXPIRED, "tests")
+    page = opal.get("/rollouts/1")
+    assert page.form("/rollouts/1/resume")
+    ended = opal.send(page.form("/rollouts/1/cancel"), reason="next year")
+    assert ended.url == "/rollouts/1?said=cancelled"
+    assert rollout_state(bench, 1) is RolloutState.CANCELLED
+    assert "/rollouts/1/resume" not in ended.text
+    assert "/rollouts/1/cancel" not in ended.text
 
 
 def test_an_approver_cannot_cancel(signed_in: Callable[[str], Browser], at_gate: int, bench: Workbench) -> None:

@@ -50,7 +50,7 @@ from models.tables import (
     rollout_item,
     rollout_step,
 )
-from models.words import ALIVE, Channel, Decision, MessageState, Role, RolloutState, StepSlug, StepState
+from models.words import ALIVE, RESUMABLE, Channel, Decision, MessageState, Role, RolloutState, StepSlug, StepState
 from tasks import rollouts
 from tasks.applying import apply_step
 from tasks.checklist import STEPS
@@ -351,7 +351,18 @@ class Interleavings(RuleBasedStateMachine):
         if key is None or not now:
             return
         assert rollouts.end_rollout(self.bench, key, how, "tests")
-        assert not rollouts.end_rollout(self.bench, key, RolloutState.CANCELLED, "tests"), "an end is an end"
+        assert not rollouts.end_rollout(self.bench, key, how, "tests"), "an end is an end"
+
+    @precondition(lambda self: self.known)
+    @rule(which=st.integers(0, 5), drop=st.booleans(), now=SELDOM)
+    def give_up(self, which: int, *, drop: bool, now: bool) -> None:
+        """What could be resumed is cancelled; what has ended for good is not."""
+        key = sorted(self.known)[which % len(self.known)]
+        state = self.states()[key]
+        if not now or state in ALIVE:
+            return
+        done = rollouts.end_rollout(self.bench, key, RolloutState.CANCELLED, "tests", drop_mail=drop)
+        assert done is (state in RESUMABLE)
 
     @precondition(lambda self: self.living())
     @rule(now=SELDOM)
@@ -366,8 +377,8 @@ class Interleavings(RuleBasedStateMachine):
     def resume(self, which: int) -> None:
         key = sorted(self.known)[which % len(self.known)]
         state, busy = self.states()[key], self.taken() & set(self.known[key].kinds)
-        if state not in (RolloutState.FAILED, RolloutState.EXPIRED) or busy:
-            with pytest.raises(AlreadyRunning if state in (RolloutState.FAILED, RolloutState.EXPIRED) else Refused):
+        if state not in RESUMABLE or busy:
+            with pytest.raises(AlreadyRunning if state in RESUMABLE else Refused):
                 resume(self.bench, key, OPERATOR)
             return
         resume(self.bench, key, OPERATOR)

@@ -12,6 +12,7 @@ from models.errors import WrongInput
 from models.tables import learner
 from models.words import Decision, RolloutState, StepSlug, StepState
 from tasks.exclusions import release
+from tasks.overview import overview
 from tasks.rollouts import end_rollout
 from tests.world import (
     NOW,
@@ -25,6 +26,7 @@ from tests.world import (
     mails,
     propose,
     put_into_effect,
+    rollout_state,
     started,
     step_state,
     writing,
@@ -174,6 +176,36 @@ def test_what_an_end_between_assigning_and_telling_does_to_the_notices(
     assert {state for _, state in notices(bench)} == {left}
     with bench.database.read() as connection:
         assert not [each.rows for each in invariants.check(connection) if each.number]
+
+
+@pytest.mark.parametrize(("drop", "left"), [(False, "queued"), (True, "cancelled")])
+@pytest.mark.parametrize("ended", [RolloutState.FAILED, RolloutState.EXPIRED])
+def test_what_waits_for_a_rollout_that_nobody_resumes_is_told_once_it_is_cancelled(
+    bench: Workbench, ended: RolloutState, drop: bool, left: str
+) -> None:
+    rollout = three(bench, **REVIEWED)
+    propose(bench, rollout, NOTIFY)
+    approve(bench, rollout, exclude=("L1@EXAMPLE.COM",))
+    end_rollout(bench, rollout, ended, "tests")
+    with bench.database.read() as connection:
+        assert (
+            "2 learners who are assigned wait to be told: by that, or at once by: "
+            in overview(connection, rollout).next
+        )
+    assert end_rollout(bench, rollout, RolloutState.CANCELLED, "tests", drop_mail=drop)
+    assert notices(bench) == [("l1@example.com", "cancelled"), ("l4@example.com", left)]
+    assert not end_rollout(bench, rollout, RolloutState.CANCELLED, "tests"), "an end is an end"
+    with bench.database.read() as connection:
+        assert overview(connection, rollout).next == "nothing: it has ended"
+        assert not [each.rows for each in invariants.check(connection) if each.number]
+
+
+@pytest.mark.parametrize("ended", [RolloutState.COMPLETED, RolloutState.REJECTED])
+def test_what_has_ended_for_good_is_not_cancelled(bench: Workbench, ended: RolloutState) -> None:
+    rollout = three(bench)
+    end_rollout(bench, rollout, ended, "tests")
+    assert not end_rollout(bench, rollout, RolloutState.CANCELLED, "tests")
+    assert rollout_state(bench, rollout) is ended
 
 
 def test_only_who_is_on_the_list_can_be_taken_out(bench: Workbench) -> None:
