@@ -14,6 +14,7 @@ from models.lifecycle import UPKEEP, AlreadyRunning
 from models.tables import (
     certification,
     proposal,
+    review,
     rollout,
     rollout_item,
     rollout_step,
@@ -80,6 +81,7 @@ def _left(today: date, *, besides: int = NO_ROLLOUT) -> Select[Any]:
     listed = (
         select(literal(1))
         .join_from(rollout_item, proposal, proposal.c.id == rollout_item.c.proposal_id)
+        .join(review, review.c.proposal_id == proposal.c.id)  # what was assigned by itself was on no list for people
         .join(rollout_step, rollout_step.c.id == proposal.c.step_id)
         .join(rollout, rollout.c.id == rollout_step.c.rollout_id)
         .where(

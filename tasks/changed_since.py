@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_
+from sqlalchemy import ColumnElement, and_, exists, func, literal, or_, select
+
+from models.tables import assignment
 
 
 def changed_since(person: Any, rollout_id: int) -> ColumnElement[bool]:
@@ -30,10 +32,21 @@ def _assignment(person: Any) -> ColumnElement[bool]:
         or_(
             person.open_id.is_not(None),
             person.given_certification_id.is_not(None),
-            person.cycle_now >= person.given_cycle,
+            person.given_in_the_way,
         ),
     )
     return or_(gone, renewed, given)
+
+
+def in_the_way(given: Any) -> ColumnElement[bool]:
+    """Whether something has come about since assignment *given* was taken back that it cannot stand beside.
+
+    That is what has its cycle by now, and a completion that would have been its own.
+    """
+    since = assignment.alias("since")
+    its_own = and_(since.c.id > given.c.id, since.c.completed_on >= given.c.assigned_on)
+    of_them = select(literal(1)).where(since.c.certification_id == given.c.withdrawn_from)
+    return exists(of_them.where(or_(since.c.cycle == given.c.cycle, its_own)).correlate(given))
 
 
 def _due_date(person: Any) -> ColumnElement[bool]:

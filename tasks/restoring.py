@@ -19,7 +19,7 @@ KEPT = (*ASSIGNED, *DATED, *RECOUNTED, Outcome.SET_COURSE)
 
 
 def certifications(chunk: Chunk, mine: ColumnElement[bool], was: Subquery) -> None:
-    """Put back overrides, courses, courses to come and cycles, each only where the rollout changed it.
+    """Put back overrides and courses to come, each only where the rollout changed it.
 
     Args:
         chunk: of the undo.
@@ -30,9 +30,7 @@ def certifications(chunk: Chunk, mine: ColumnElement[bool], was: Subquery) -> No
     before = {name: _before(was, name) for name in ("next_course_id", *OVERRIDE, *LEFT)}
     aligned = and_(was.c.outcome.in_(DATED), was.c.flags.op("&")(int(Flag.COURSE_CHANGED)) != 0)
     coursed = or_(was.c.outcome.in_((*ASSIGNED, Outcome.SET_COURSE)), aligned)
-    # courses first: which assignment was made tells the cycle before it
     parts: list[tuple[ColumnElement[bool], dict[str, Any]]] = [
-        (was.c.outcome.in_(ASSIGNED), {"course_id": _course(was), "cycle": _cycle(was)}),
         (coursed, {"next_course_id": before["next_course_id"]}),
         (was.c.outcome.in_((*DATED, *RECOUNTED)), {name: before[name] for name in OVERRIDE}),
         (was.c.outcome.in_(RECOUNTED), {"computed_on": _computed(was)}),
@@ -81,21 +79,10 @@ def versions(chunk: Chunk, which: ColumnElement[bool]) -> None:
     chunk.connection.execute(update(certification).where(those).values(course_id=item.course_after))
 
 
-def _course(was: Subquery) -> ColumnElement[Any]:
+def course_before(was: Subquery) -> ColumnElement[Any]:
+    """The course that a certification stood at before the rollout assigned another, or took it back."""
     return (
         select(func.max(was.c.course_before))
-        .where(was.c.certification_id == certification.c.id, was.c.outcome.in_(ASSIGNED))
-        .correlate(certification)
-        .scalar_subquery()
-    )
-
-
-def _cycle(was: Subquery) -> ColumnElement[Any]:
-    """Before an assignment was made: the cycle before its own; before it was taken back: its own."""
-    number = case((was.c.outcome == Outcome.UNASSIGN.value, assignment.c.cycle), else_=assignment.c.cycle - 1)
-    return (
-        select(func.max(number))
-        .join_from(was, assignment, assignment.c.id == was.c.assignment_id)
         .where(was.c.certification_id == certification.c.id, was.c.outcome.in_(ASSIGNED))
         .correlate(certification)
         .scalar_subquery()

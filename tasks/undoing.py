@@ -28,11 +28,11 @@ from models.words import Flag, LeftBecause, Outcome
 from tasks import archiving, restoring
 from tasks.action_dates import DATED
 from tasks.audience import Case
-from tasks.changed_since import changed_since
+from tasks.changed_since import changed_since, in_the_way
 from tasks.retracting import retract, was_told
 from tasks.selected import NEVER_SO, order_of
 from tasks.step import Chunk, Rule, chosen, flag
-from tasks.withdrawing import detach
+from tasks.withdrawing import detach, stand
 
 MADE = (Outcome.RECERTIFY, Outcome.ASSIGN)
 MOVED = (Outcome.RENOTIFY, Outcome.SET_DUE)
@@ -72,13 +72,13 @@ def people(case_: Case) -> Subquery:
             *[stands.c[name] for name in ("open_id", "due_on", "recertification_on", "own_on", "taken_id")],
             *[
                 now.c[name].label(f"{name}_now")
-                for name in ("override_on", "override_reason", "computed_on", "next_course_id", "cycle")
+                for name in ("override_on", "override_reason", "computed_on", "next_course_id")
             ],
             *[made.c[name].label(f"made_{name}") for name in ("progress", "completed_on", "course_id")],
             retired.c.retired_on.label("version_retired_on"),
             given.c.certification_id.label("given_certification_id"),
-            given.c.cycle.label("given_cycle"),
             given.c.due_on.label("given_due_on"),
+            in_the_way(given).label("given_in_the_way"),
             false().label("excluded"),
             *NEVER_SO,
         )
@@ -191,8 +191,10 @@ def apply(chunk: Chunk) -> None:
     made = and_(mine, item.assignment_id.in_(_assignments(was, MADE)))
     moved_back = and_(mine, item.assignment_id.in_(_assignments(was, MOVED)))
     retract(chunk, made, moved_back)
+    given = and_(mine, item.assignment_id.in_(_assignments(was, TAKEN_BACK)))
     detach(chunk, made)
-    restoring.give_back(chunk, and_(mine, item.assignment_id.in_(_assignments(was, TAKEN_BACK))))
+    restoring.give_back(chunk, given)
+    stand(chunk, or_(made, given), otherwise=restoring.course_before(was))
     restoring.due_dates(chunk, moved_back)
     restoring.versions(chunk, and_(mine, item.assignment_id.in_(_assignments(was, RENEWED))))
     touched = certification.c.id.in_(select(item.certification_id).where(mine))

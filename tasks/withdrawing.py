@@ -56,16 +56,12 @@ def apply(chunk: Chunk) -> None:
 def withdraw(chunk: Chunk, outcome: Outcome) -> None:
     """Take the assignments of the chunk's items of *outcome* back, with what has not left of their mail.
 
-    Each certification's course, course to come and cycle are those from before the assignment.
+    Each certification's course to come is that from before the assignment.
     """
     mine, item = chunk.todo(outcome), rollout_item.c
-    _restore_courses(chunk, mine)
+    _restore_next_courses(chunk, mine)
     detach(chunk, mine)
-    stays = select(func.coalesce(func.max(assignment.c.cycle), 0)).where(
-        assignment.c.certification_id == certification.c.id
-    )
-    those = certification.c.id.in_(select(item.certification_id).where(mine))
-    chunk.connection.execute(update(certification).where(those).values(cycle=stays.scalar_subquery()))
+    stand(chunk, mine)
     learners = select(item.learner_id).where(mine)
     cancel_withdrawn(chunk.connection, learners, at=chunk.at, by=chunk.actor)
 
@@ -84,8 +80,28 @@ def detach(chunk: Chunk, which: ColumnElement[bool]) -> None:
     )
 
 
-def _restore_courses(chunk: Chunk, mine: ColumnElement[bool]) -> None:
-    """Before the assignment the course was that of the newest completion, and the course to come what was kept of it."""
+def stand(chunk: Chunk, which: ColumnElement[bool], otherwise: Any = None) -> None:
+    """Let the certifications of the items that match stand at the course and cycle that their assignments, as they are, say.
+
+    A file may have brought any completions in between.
+
+    Args:
+        chunk: of the action or the undo.
+        which: its items whose assignments were taken away or given back.
+        otherwise: the course of a certification that has no assignment at all.
+    """
+    theirs = select(assignment).where(assignment.c.certification_id == certification.c.id)
+    reached = theirs.with_only_columns(func.coalesce(func.max(assignment.c.cycle), 0)).scalar_subquery()
+    opened = (
+        theirs.with_only_columns(assignment.c.course_id).where(assignment.c.completed_on.is_(None)).scalar_subquery()
+    )
+    course = func.coalesce(opened, last_taken(certification.c.id).scalar_subquery(), otherwise)
+    those = certification.c.id.in_(select(rollout_item.c.certification_id).where(which))
+    chunk.connection.execute(update(certification).where(those).values(cycle=reached, course_id=course))
+
+
+def _restore_next_courses(chunk: Chunk, mine: ColumnElement[bool]) -> None:
+    """Let the courses to come be what was kept of them before the assignment, where nobody has named another since."""
     item = rollout_item.c
     kept = (
         select(certification_before.c.next_course_id)
@@ -102,8 +118,5 @@ def _restore_courses(chunk: Chunk, mine: ColumnElement[bool]) -> None:
         .scalar_subquery()
     )
     those = certification.c.id.in_(select(item.certification_id).where(mine))
-    values = {
-        "course_id": last_taken(certification.c.id).scalar_subquery(),
-        "next_course_id": func.coalesce(certification.c.next_course_id, kept),
-    }
-    chunk.connection.execute(update(certification).where(those).values(**values))
+    named = func.coalesce(certification.c.next_course_id, kept)
+    chunk.connection.execute(update(certification).where(those).values(next_course_id=named))

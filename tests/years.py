@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -115,6 +115,7 @@ class Years:
     yearly: Yearly | None = None
     before: tuple[int, ...] = (7, 1)
     seen_on: dict[date, set[tuple[object, ...]]] = field(default_factory=dict)
+    back_on: defaultdict[date, set[str]] = field(default_factory=lambda: defaultdict(set))
     crashes: float = 0.03
     reach: tuple[int, ...] = (0, 0, 1, 3, 10, 40)
 
@@ -189,6 +190,7 @@ class Years:
     def archive(self, person: Person, *, archived: bool) -> None:
         if person.archived and not archived:
             self.model.leave(person.certs.values(), self.today)
+            self.back_on[self.today].add(person.name)
         person.archived = archived
 
     def history(self, people: Collection[Person], *kinds: str) -> None:
@@ -519,7 +521,8 @@ class Years:
         )
         for name, kind, due_on, told_on in self.bench_rows(query):
             told[name, kind] = max(told.get((name, kind), -9999), (told_on - due_on).days)
-        # Whoever was written to today is told tomorrow of what came about since: what stood at the first upkeep did not.
+        # Whoever was written to today is told tomorrow of what came about since: what stood at the first upkeep did not,
+        # if its learner was there all day. Who was archived lost the day's letter, and gets no second one.
         today = select(learner.c.employee_id).join_from(message, learner, learner.c.id == message.c.learner_id)
         today = today.where(message.c.kind == "reminder", message.c.occasion == f"day:{self.today}")
         written = {name for (name,) in self.bench_rows(today)}
@@ -527,7 +530,8 @@ class Years:
         lost = [
             (key, step)
             for key, step in self._to_remind(self.today)
-            if told.get(key[:2], -9999) < step and not (key[0] in written and key not in stood)
+            if told.get(key[:2], -9999) < step
+            and not (key[0] in written and (key not in stood or key[0] in self.back_on[self.today]))
         ]
         assert not lost, f"{self.today}: {len(lost)} were not reminded, such as {lost[:3]}"
 

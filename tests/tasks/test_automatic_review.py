@@ -13,12 +13,13 @@ from models.automatic import own_on
 from models.invariants import check
 from models.lifecycle import AlreadyRunning
 from models.tables import app_user, certification, learner, message, training_type
-from models.words import LeftBecause, RolloutState, StepSlug, StepState
-from tasks import upkeep
+from models.words import Decision, LeftBecause, RolloutState, StepSlug, StepState
+from tasks import ordering, upkeep
 from tasks.automatic import recertify
 from tasks.automatic_review import propose_left
 from tasks.gates import expire_gates
 from tasks.rollouts import check_start, end_rollout
+from tasks.undo_order import place_undo
 from tests.world import (
     APPROVER,
     NOW,
@@ -118,6 +119,20 @@ def test_it_is_proposed_once_for_its_date_and_anew_for_another(left: Workbench) 
             update(certification).where(certification.c.left_to_people_on.is_not(None)).values(**another)
         )
     assert propose_left(on(left, "2026-12-24")) is not None
+
+
+def test_who_was_assigned_by_itself_and_lost_that_is_proposed_once_they_are_left_to_people(bench: Workbench) -> None:
+    with writing(bench) as connection:
+        a_learner(connection, 1, Held())
+    [by_itself] = recertify(bench).rollouts
+    placed = place_undo(bench, by_itself, OPERATOR)
+    ordering.confirm(bench, placed.rollout_id)
+    ordering.carry_out(bench, placed.rollout_id)
+    rollout_id = proposed(bench)
+    assert set(lines(bench, rollout_id, RECERTIFY)) == {("E1", "conduct")}
+    answer(bench, rollout_id, decision=Decision.REJECT)
+    end_rollout(bench, rollout_id, RolloutState.REJECTED, "tests")
+    assert propose_left(bench) is None, "once"
 
 
 def test_it_gives_way_to_what_a_person_starts_and_comes_again_after_it(left: Workbench) -> None:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import func, select, update
 
-from models import ledger, people
+from models import invariants, ledger, people
 from models.errors import NotPermitted, Refused
 from models.selection import Chosen
-from models.tables import assignment, certification, learner
+from models.tables import assignment, certification, course, learner
 from models.words import Role, RolloutState, StepSlug
 from tasks import automatic, ordering
 from tasks.ordering import Asked
@@ -23,6 +23,7 @@ from tests.world import (
     APPROVER,
     NOW,
     OPERATOR,
+    TODAY,
     Held,
     a_learner,
     mailing,
@@ -268,6 +269,60 @@ def test_a_file_that_came_in_between_is_heeded(bench: Workbench, tmp_path: Path)
     assert after["certifications"][:3] == imported["certifications"][:3]
     assert after["certifications"][3] == before["certifications"][3]
     assert [row.progress for row in after["assignments"] if row.rollout_id == rollout_id] == [100, 40, 0]
+
+
+def older(bench: Workbench, folder: Path, day: date, course: str = "C-2") -> None:
+    """A file brings a completion of E1 that is older than what is assigned to them."""
+    assert not Office(bench, folder).history(f",E1,{course},,,{day},,").rejected
+
+
+def stands(bench: Workbench) -> tuple[Any, ...]:
+    """The only certification: course taken, cycle, newest completion; each as its assignments have it."""
+    with bench.database.read() as connection:
+        assert not [each.rows for each in invariants.check(connection) if each.number]
+    query = select(course.c.code, certification.c.cycle, certification.c.completed_on)
+    [found] = rows(bench, query.join_from(certification, course, course.c.id == certification.c.course_id))
+    return tuple(found)
+
+
+def test_a_renewal_taken_back_leaves_what_a_file_brought_in_between(bench: Workbench, tmp_path: Path) -> None:
+    """The older completion has a higher cycle than the renewal, and is what was taken last once that is gone."""
+    with writing(bench) as connection:
+        a_learner(connection, 1, Held(completed="2025-10-01"))
+    rollout_id = do(bench, ACTIONS["recertify"])
+    older(bench, tmp_path, TODAY - timedelta(days=5))
+    assert undo(bench, rollout_id) == {"undo": 1}
+    assert stands(bench) == ("C-2", 3, TODAY - timedelta(days=5))
+    do(bench, ACTIONS["assign"])
+    assert stands(bench)[1] == 4
+
+
+@pytest.mark.parametrize("since", [False, True], ids=["before", "since"])
+def test_an_assignment_is_given_back_beside_an_older_completion(bench: Workbench, tmp_path: Path, since: bool) -> None:
+    """Also to whom a file has brought a completion that is older than it, before they lost it."""
+    with writing(bench) as connection:
+        a_learner(connection, 1, Held(completed="2025-10-01"))
+    do(bench, ACTIONS["recertify"])
+    older(bench, tmp_path, TODAY - timedelta(days=40))
+    before = facts(bench)
+    rollout_id = do(bench, ACTIONS["unassign"])
+    if since:
+        older(bench, tmp_path, TODAY - timedelta(days=3))
+    assert undo(bench, rollout_id) == {"undo": 1}
+    if not since:
+        assert facts(bench) == before
+    assert stands(bench)[:2] == ("C-1", 4 if since else 3)
+
+
+def test_an_assignment_is_not_given_back_to_who_has_completed_since(bench: Workbench, tmp_path: Path) -> None:
+    with writing(bench) as connection:
+        a_learner(connection, 1, Held(completed="2025-10-01"))
+    do(bench, ACTIONS["recertify"])
+    older(bench, tmp_path, TODAY - timedelta(days=40))
+    rollout_id = do(bench, ACTIONS["unassign"])
+    older(bench, tmp_path, TODAY)
+    assert undo(bench, rollout_id) == {"skip-changed-since-review": 1}
+    assert stands(bench) == ("C-2", 4, TODAY)
 
 
 def test_only_who_may_order_it_takes_it_back(bench: Workbench) -> None:
