@@ -128,12 +128,8 @@ def _after_the_end(rollout: Rollout, held: int) -> str:
     """Where it stopped between assigning and telling, its learners wait to be told."""
     if not rollout.is_resumable:
         return "nothing: it has ended"
-    resumed = f"nothing, unless an operator goes on with: recert rollout resume {rollout.id} --as EMAIL"
-    waiting = (
-        f"{held:,} {'learner who is' if held == 1 else 'learners who are'} assigned {'waits' if held == 1 else 'wait'}"
-    )
-    told = f"{waiting} to be told: by that, or at once by: recert rollout cancel {rollout.id} --as EMAIL"
-    return f"{resumed}; {told}" if held else resumed
+    told = f"; {held:,} of its notices wait for that, or leave once it is cancelled" if held else ""
+    return f"nothing, unless an operator lets it go on{told}; see: recert rollout resume {rollout.id} --as EMAIL"
 
 
 def step_json(record: StepRecord, given: list[Given]) -> dict[str, Any]:
