@@ -103,7 +103,7 @@ def _day(years: Years, today: date, size: int) -> None:
     for chance, act in usual:
         if dice.random() < chance:
             act()
-    if (today.month, today.day) == (10, 5):
+    if (today.month, today.day) == (10, 5) and years.yearly is None:  # a clock that is set back comes to it again
         years.begin_yearly(("conduct", "privacy"))
     if (today.month, today.day) in ((2, 29), (12, 31)):
         _around_midnight(years, today)
